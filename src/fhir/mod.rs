@@ -1,0 +1,4 @@
+//! The pure wire model of FHIR R4: JSON, ids, references, instants, outcomes, patches. No I/O.
+
+pub mod json;
+pub mod outcome;

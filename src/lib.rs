@@ -1,0 +1,3 @@
+//! Kakehashi: a FHIR R4 gateway for a region's beds, home-care referrals and care teams.
+
+pub mod fhir;
