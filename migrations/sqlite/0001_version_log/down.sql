@@ -1,0 +1,2 @@
+DROP TABLE resource;
+DROP TABLE resource_version;

@@ -1,0 +1,2 @@
+DROP TABLE resource_reference;
+DROP TABLE index_token;

@@ -1,0 +1,243 @@
+//! Connections to either database behind one face. The only place that knows which one it is, besides [`super::sql`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::Connection as _;
+use diesel::deserialize::FromSqlRow;
+use diesel::sql_types::Untyped;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::bb8;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::StoreError;
+use super::sql::{Row, RowSet, Rows, Sql};
+
+/// Connections that may read at a time on SQLite: as many as there are threads that can run a query.
+const SQLITE_READERS: usize = 8;
+const POSTGRES_POOL: u32 = 24;
+/// How long a request waits for a connection before it is answered 503.
+const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// Where the data is.
+#[derive(Clone)]
+pub enum Database {
+    Sqlite(Arc<SqliteDatabase>),
+    Postgres(bb8::Pool<AsyncPgConnection>),
+}
+
+/// An SQLite file and the connections at rest.
+pub struct SqliteDatabase {
+    pub(super) path: String,
+    idle: std::sync::Mutex<Vec<SqliteConnection>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Database {
+    /// `sqlite://PATH` or `postgres://…`. Nothing is read or written yet on PostgreSQL; SQLite's file is created.
+    pub async fn open(url: &str) -> Result<Database, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            let database = SqliteDatabase {
+                path: path.to_owned(),
+                idle: std::sync::Mutex::default(),
+                permits: Arc::new(Semaphore::new(SQLITE_READERS)),
+            };
+            let first = database.establish()?;
+            database.give_back(first);
+            return Ok(Database::Sqlite(Arc::new(database)));
+        }
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+        let pool = bb8::Pool::builder().max_size(POSTGRES_POOL).connection_timeout(POOL_WAIT).build(manager).await;
+        pool.map(Database::Postgres).map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self, Database::Sqlite(_))
+    }
+
+    /// A connection for reading.
+    pub async fn reader(&self) -> Result<Connection, StoreError> {
+        match self {
+            Database::Sqlite(database) => {
+                let permit = Arc::clone(&database.permits).acquire_owned();
+                let permit = tokio::time::timeout(POOL_WAIT, permit).await;
+                let Ok(Ok(permit)) = permit else {
+                    return Err(StoreError::Unavailable("every reading connection is in use".into()));
+                };
+                let idle = database.idle().pop();
+                let connection = match idle {
+                    Some(connection) => connection,
+                    None => database.establish()?,
+                };
+                let home = Some((Arc::clone(database), permit));
+                Ok(Connection(Inner::Sqlite(SqliteLease { connection: Some(connection), home })))
+            }
+            Database::Postgres(_) => self.postgres().await,
+        }
+    }
+
+    /// A connection for a writer: on SQLite one of its own, outside the readers' pool.
+    pub async fn writer(&self) -> Result<Connection, StoreError> {
+        match self {
+            Database::Sqlite(database) => {
+                let connection = Some(database.establish()?);
+                Ok(Connection(Inner::Sqlite(SqliteLease { connection, home: None })))
+            }
+            Database::Postgres(_) => self.postgres().await,
+        }
+    }
+
+    async fn postgres(&self) -> Result<Connection, StoreError> {
+        let Database::Postgres(pool) = self else {
+            return Err(StoreError::Internal("not a PostgreSQL database".into()));
+        };
+        match pool.get_owned().await {
+            Ok(connection) => Ok(Connection(Inner::Postgres(Box::new(connection)))),
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+impl SqliteDatabase {
+    fn establish(&self) -> Result<SqliteConnection, StoreError> {
+        let mut connection =
+            SqliteConnection::establish(&self.path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        // synchronous=FULL: a commit is on the disk before it is acknowledged. Checkpoints have their own thread.
+        diesel::connection::SimpleConnection::batch_execute(
+            &mut connection,
+            "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA mmap_size = 1073741824; \
+             PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
+        )?;
+        Ok(connection)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn give_back(&self, connection: SqliteConnection) {
+        self.idle().push(connection);
+    }
+}
+
+/// A connection on loan; dropping it gives it back.
+pub struct Connection(Inner);
+
+enum Inner {
+    Sqlite(SqliteLease),
+    Postgres(Box<bb8::PooledConnection<'static, AsyncPgConnection>>),
+}
+
+struct SqliteLease {
+    connection: Option<SqliteConnection>,
+    home: Option<(Arc<SqliteDatabase>, OwnedSemaphorePermit)>,
+}
+
+impl Drop for SqliteLease {
+    fn drop(&mut self) {
+        if let (Some(connection), Some((home, _permit))) = (self.connection.take(), self.home.take()) {
+            home.give_back(connection);
+        }
+    }
+}
+
+impl SqliteLease {
+    fn get(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.connection.as_mut().ok_or_else(|| StoreError::Internal("the connection was given back".into()))
+    }
+}
+
+impl Connection {
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.0, Inner::Sqlite(_))
+    }
+
+    /// The rows of a query. On SQLite it runs on this thread: a point read is shorter than a hand-over would be.
+    pub async fn load<T>(&mut self, sql: Sql) -> Result<Vec<T>, StoreError>
+    where
+        T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, diesel::pg::Pg> + Send + 'static,
+    {
+        match &mut self.0 {
+            Inner::Sqlite(lease) => Ok(diesel::RunQueryDsl::load(sql, lease.get()?)?),
+            Inner::Postgres(connection) => Ok(diesel_async::RunQueryDsl::load(sql, &mut ***connection).await?),
+        }
+    }
+
+    /// As [`Self::load`], for queries that may visit many rows: on SQLite the runtime moves its other work elsewhere.
+    pub async fn load_many<T>(&mut self, sql: Sql) -> Result<Vec<T>, StoreError>
+    where
+        T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, diesel::pg::Pg> + Send + 'static,
+    {
+        let on_runtime = tokio::runtime::Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+        match &mut self.0 {
+            Inner::Sqlite(lease) if on_runtime => {
+                let connection = lease.get()?;
+                Ok(tokio::task::block_in_place(|| diesel::RunQueryDsl::load(sql, connection))?)
+            }
+            _ => self.load(sql).await,
+        }
+    }
+
+    /// Runs a statement; answers the number of rows it touched.
+    pub async fn execute(&mut self, sql: Sql) -> Result<usize, StoreError> {
+        match &mut self.0 {
+            Inner::Sqlite(lease) => Ok(diesel::RunQueryDsl::execute(sql, lease.get()?)?),
+            Inner::Postgres(connection) => Ok(diesel_async::RunQueryDsl::execute(sql, &mut ***connection).await?),
+        }
+    }
+
+    /// Runs a set-based statement; answers the number of rows it touched.
+    pub async fn execute_rows(&mut self, rows: &Rows) -> Result<usize, StoreError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        match &mut self.0 {
+            Inner::Sqlite(lease) => {
+                let (text, connection) = (rows.sqlite_text(), lease.get()?);
+                (0..rows.len()).try_fold(0, |touched, at| {
+                    Ok(touched + diesel::RunQueryDsl::execute(Row { text: &text, rows, at }, &mut *connection)?)
+                })
+            }
+            Inner::Postgres(connection) => {
+                let text = rows.postgres_text();
+                let set = RowSet { text: &text, rows };
+                Ok(diesel_async::AsyncConnectionCore::execute_returning_count(&mut ***connection, set).await?)
+            }
+        }
+    }
+
+    /// Runs a statement without values, outside the statement cache.
+    pub async fn run(&mut self, text: &str) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Inner::Sqlite(lease) => Ok(diesel::connection::SimpleConnection::batch_execute(lease.get()?, text)?),
+            Inner::Postgres(connection) => Ok(connection.batch_execute(text).await?),
+        }
+    }
+
+    /// Starts a transaction that will write.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        self.run(if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }).await
+    }
+
+    pub async fn commit(&mut self) -> Result<(), StoreError> {
+        self.run("COMMIT").await
+    }
+
+    /// Gives up the transaction. Errors are left aside: a database that has gone has given it up, too.
+    pub async fn rollback(&mut self) {
+        if let Err(error) = self.run("ROLLBACK").await {
+            tracing::debug!(%error, "rollback");
+        }
+    }
+
+    pub(super) fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
+        match &mut self.0 {
+            Inner::Sqlite(lease) => lease.connection.as_mut(),
+            Inner::Postgres(_) => None,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! From a decided batch to rows: one set-based statement a table.
+
+use std::collections::BTreeSet;
+
+use crate::fhir::id::ResourceKey;
+use super::audit::{AuditChain, AuditRecord};
+use super::change::Origin;
+use super::connection::Connection;
+use super::derived::{Derive, Derived, Projection, Reference, Token};
+use super::error::StoreError;
+use super::overlay::{Entry, Overlay};
+use super::projection::{EventRows, ProjectionRows};
+use super::sql::{Column, RowAction, Rows};
+use super::stamp::Stamp;
+
+/// A change that the audit row tells of.
+pub(super) struct Audited {
+    pub key: ResourceKey,
+    pub version: i64,
+    pub action: &'static str,
+    pub origin: Origin,
+}
+
+/// Writes everything that the batch adds. Fails with `Retry` where another gateway was faster.
+pub(super) async fn flush(
+    connection: &mut Connection,
+    overlay: &mut Overlay<'_>,
+    audited: Vec<Audited>,
+    chain: &mut AuditChain,
+    stamp: &mut Stamp,
+    derive: &dyn Derive,
+) -> Result<(), StoreError> {
+    let mut rows = BatchRows::default();
+    let mut changed: Vec<_> = overlay.entries.iter_mut().filter(|(_, entry)| !entry.added.is_empty()).collect();
+    changed.sort_by(|left, right| left.0.cmp(right.0));
+    for (key, entry) in changed {
+        rows.add(key, entry, stamp, derive)?;
+    }
+    let (inserted, updated) = (rows.created.len(), rows.updated.len());
+    if inserted > 0 && connection.execute_rows(&rows.created.into_rows()).await? < inserted {
+        return Err(StoreError::Retry("another gateway created the resource first".into()));
+    }
+    if updated > 0 && connection.execute_rows(&rows.updated.into_rows()).await? < updated {
+        return Err(StoreError::Retry("another gateway changed the resource first".into()));
+    }
+    for set in rows.versions.into_rows(stamp) {
+        connection.execute_rows(&set).await?;
+    }
+    for set in rows.index.into_rows().into_iter().chain(rows.projections.into_rows()) {
+        connection.execute_rows(&set).await?;
+    }
+    connection.execute_rows(&rows.events.into_rows()).await?;
+    let records = audited.into_iter().map(|audited| AuditRecord::new(audited, stamp.at));
+    connection.execute_rows(&chain.seal(records)).await?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct BatchRows {
+    created: CreatedRows,
+    updated: UpdatedRows,
+    versions: VersionRows,
+    index: IndexRows,
+    projections: ProjectionRows,
+    events: EventRows,
+}
+
+impl BatchRows {
+    fn add(
+        &mut self,
+        key: &ResourceKey,
+        entry: &mut Entry,
+        stamp: &mut Stamp,
+        derive: &dyn Derive,
+    ) -> Result<(), StoreError> {
+        let before = entry.loaded_derived(key.rtype.as_str(), derive)?;
+        let after = entry.derived();
+        let Some(last) = entry.added.last() else { return Ok(()) };
+        let number = match &entry.loaded {
+            Some(loaded) => {
+                self.updated.push(loaded.key, loaded.version, last.version, last.seq, last.body.is_none());
+                loaded.key
+            }
+            None => {
+                let number = stamp.key();
+                self.created.push(number, key, last.version, last.seq, last.body.is_none());
+                number
+            }
+        };
+        let mut standing = before.projection.clone();
+        for added in &mut entry.added {
+            let projection = added.draft.as_ref().map_or(Projection::None, |draft| draft.derived.projection.clone());
+            self.events.compare(number, added.seq, stamp.at, &standing, &projection);
+            standing = projection;
+            self.versions.push(added.seq, number, key, added.version, added.method.as_str(), added.body.take());
+        }
+        self.index.diff(number, &before, &after);
+        self.projections.replace(number, before.projection, after.projection);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct CreatedRows {
+    key: Vec<i64>,
+    rtype: Vec<String>,
+    rid: Vec<String>,
+    version: Vec<i64>,
+    seq: Vec<i64>,
+    deleted: Vec<bool>,
+}
+
+impl CreatedRows {
+    fn push(&mut self, number: i64, key: &ResourceKey, version: i64, seq: i64, deleted: bool) {
+        self.key.push(number);
+        self.rtype.push(key.rtype.to_string());
+        self.rid.push(key.id.to_string());
+        self.version.push(version);
+        self.seq.push(seq);
+        self.deleted.push(deleted);
+    }
+
+    fn len(&self) -> usize {
+        self.key.len()
+    }
+
+    fn into_rows(self) -> Rows {
+        Rows {
+            columns: vec![
+                ("key", Column::Ints(self.key)),
+                ("rtype", Column::Texts(self.rtype)),
+                ("rid", Column::Texts(self.rid)),
+                ("version", Column::Ints(self.version)),
+                ("seq", Column::Ints(self.seq)),
+                ("deleted", Column::Bools(self.deleted)),
+            ],
+            action: RowAction::Insert { table: "resource", suffix: "ON CONFLICT (rtype, rid) DO NOTHING" },
+        }
+    }
+}
+
+/// The version check is part of the statement: a row that has moved on is not found.
+#[derive(Default)]
+struct UpdatedRows {
+    key: Vec<i64>,
+    expected: Vec<i64>,
+    version: Vec<i64>,
+    seq: Vec<i64>,
+    deleted: Vec<bool>,
+}
+
+impl UpdatedRows {
+    fn push(&mut self, number: i64, expected: i64, version: i64, seq: i64, deleted: bool) {
+        self.key.push(number);
+        self.expected.push(expected);
+        self.version.push(version);
+        self.seq.push(seq);
+        self.deleted.push(deleted);
+    }
+
+    fn len(&self) -> usize {
+        self.key.len()
+    }
+
+    fn into_rows(self) -> Rows {
+        Rows {
+            columns: vec![
+                ("key", Column::Ints(self.key)),
+                ("expected:version", Column::Ints(self.expected)),
+                ("version", Column::Ints(self.version)),
+                ("seq", Column::Ints(self.seq)),
+                ("deleted", Column::Bools(self.deleted)),
+            ],
+            action: RowAction::Update { table: "resource", keyed: 2 },
+        }
+    }
+}
+
+#[derive(Default)]
+struct VersionRows {
+    seq: Vec<i64>,
+    key: Vec<i64>,
+    rtype: Vec<String>,
+    version: Vec<i64>,
+    method: Vec<String>,
+    body: Vec<Option<String>>,
+}
+
+impl VersionRows {
+    fn push(&mut self, seq: i64, number: i64, key: &ResourceKey, version: i64, method: &str, body: Option<String>) {
+        self.seq.push(seq);
+        self.key.push(number);
+        self.rtype.push(key.rtype.to_string());
+        self.version.push(version);
+        self.method.push(method.to_owned());
+        self.body.push(body);
+    }
+
+    /// The log rows and the outbox rows.
+    fn into_rows(self, stamp: &Stamp) -> [Rows; 2] {
+        let count = self.seq.len();
+        let outbox = Rows {
+            columns: vec![
+                ("seq", Column::Ints(self.seq.clone())),
+                ("key", Column::Ints(self.key.clone())),
+                ("at", Column::Ints(vec![stamp.at.0; count])),
+            ],
+            action: RowAction::Insert { table: "outbox", suffix: "" },
+        };
+        let log = Rows {
+            columns: vec![
+                ("seq", Column::Ints(self.seq)),
+                ("key", Column::Ints(self.key)),
+                ("rtype", Column::Texts(self.rtype)),
+                ("version", Column::Ints(self.version)),
+                ("method", Column::Texts(self.method)),
+                ("at", Column::Ints(vec![stamp.at.0; count])),
+                ("tx", Column::Ints(vec![stamp.tx; count])),
+                ("body", Column::MaybeTexts(self.body)),
+            ],
+            action: RowAction::Insert { table: "resource_version", suffix: "" },
+        };
+        [log, outbox]
+    }
+}
+
+/// Index rows that differ between what was and what is.
+#[derive(Default)]
+pub(super) struct IndexRows {
+    tokens_out: TokenRows,
+    tokens_in: TokenRows,
+    references_out: ReferenceRows,
+    references_in: ReferenceRows,
+}
+
+impl IndexRows {
+    pub fn diff(&mut self, number: i64, before: &Derived, after: &Derived) {
+        let gone = |old: &BTreeSet<Token>, new: &BTreeSet<Token>| old.difference(new).cloned().collect::<Vec<_>>();
+        gone(&before.tokens, &after.tokens).into_iter().for_each(|token| self.tokens_out.push(number, token));
+        gone(&after.tokens, &before.tokens).into_iter().for_each(|token| self.tokens_in.push(number, token));
+        let gone = |old: &BTreeSet<Reference>, new: &BTreeSet<Reference>| {
+            old.difference(new).cloned().collect::<Vec<_>>()
+        };
+        gone(&before.references, &after.references).into_iter().for_each(|out| self.references_out.push(number, out));
+        gone(&after.references, &before.references).into_iter().for_each(|new| self.references_in.push(number, new));
+    }
+
+    pub fn into_rows(self) -> [Rows; 4] {
+        [
+            self.tokens_out.into_rows(RowAction::Delete { table: "index_token" }),
+            self.tokens_in.into_rows(RowAction::Insert { table: "index_token", suffix: "ON CONFLICT DO NOTHING" }),
+            self.references_out.into_rows(RowAction::Delete { table: "resource_reference" }),
+            self.references_in
+                .into_rows(RowAction::Insert { table: "resource_reference", suffix: "ON CONFLICT DO NOTHING" }),
+        ]
+    }
+}
+
+#[derive(Default)]
+struct TokenRows {
+    param: Vec<i64>,
+    code: Vec<String>,
+    system: Vec<String>,
+    key: Vec<i64>,
+}
+
+impl TokenRows {
+    fn push(&mut self, number: i64, token: Token) {
+        self.param.push(token.param);
+        self.code.push(token.code);
+        self.system.push(token.system);
+        self.key.push(number);
+    }
+
+    fn into_rows(self, action: RowAction) -> Rows {
+        Rows {
+            columns: vec![
+                ("param", Column::Ints(self.param)),
+                ("code", Column::Texts(self.code)),
+                ("system", Column::Texts(self.system)),
+                ("key", Column::Ints(self.key)),
+            ],
+            action,
+        }
+    }
+}
+
+#[derive(Default)]
+struct ReferenceRows {
+    target_type: Vec<String>,
+    target_id: Vec<String>,
+    key: Vec<i64>,
+}
+
+impl ReferenceRows {
+    fn push(&mut self, number: i64, reference: Reference) {
+        self.target_type.push(reference.target_type);
+        self.target_id.push(reference.target_id);
+        self.key.push(number);
+    }
+
+    fn into_rows(self, action: RowAction) -> Rows {
+        Rows {
+            columns: vec![
+                ("target_type", Column::Texts(self.target_type)),
+                ("target_id", Column::Texts(self.target_id)),
+                ("key", Column::Ints(self.key)),
+            ],
+            action,
+        }
+    }
+}

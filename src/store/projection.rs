@@ -1,0 +1,261 @@
+//! The rows of the region's tables (`migrations/*/0003_region_projections`).
+
+use crate::fhir::instant::Instant;
+
+use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Ward};
+use super::sql::{Column, RowAction, Rows};
+
+/// Rows to put and rows to take away.
+#[derive(Default)]
+pub(super) struct ProjectionRows {
+    facilities: Vec<(i64, Facility)>,
+    wards: Vec<(i64, Ward)>,
+    beds: Vec<(i64, Bed)>,
+    referrals: Vec<(i64, Referral)>,
+    tasks: Vec<(i64, Task)>,
+    members: Vec<(i64, i64, Member)>,
+    gone: Vec<(&'static str, Vec<i64>)>,
+}
+
+impl ProjectionRows {
+    /// Puts `after` in the place of `before`, where they differ.
+    pub fn replace(&mut self, key: i64, before: Projection, after: Projection) {
+        if before == after {
+            return;
+        }
+        // A team's members are replaced as a whole; any other row is overwritten in place.
+        if let Some(table) = table_of(&before) && (table_of(&after) != Some(table) || table == MEMBERS) {
+            match self.gone.iter_mut().find(|(name, _)| *name == table) {
+                Some((_, keys)) => keys.push(key),
+                None => self.gone.push((table, vec![key])),
+            }
+        }
+        match after {
+            Projection::None => {}
+            Projection::Facility(facility) => self.facilities.push((key, facility)),
+            Projection::Ward(ward) => self.wards.push((key, ward)),
+            Projection::Bed(bed) => self.beds.push((key, bed)),
+            Projection::Referral(referral) => self.referrals.push((key, referral)),
+            Projection::Task(task) => self.tasks.push((key, task)),
+            Projection::CareTeam(members) => {
+                self.members.extend((0..).zip(members).map(|(position, member)| (key, position, member)));
+            }
+        }
+    }
+
+    pub fn into_rows(self) -> Vec<Rows> {
+        let gone = self.gone.into_iter().map(|(table, keys)| Rows {
+            columns: vec![("key", Column::Ints(keys))],
+            action: RowAction::Delete { table },
+        });
+        let put = [
+            facility_rows(self.facilities),
+            ward_rows(self.wards),
+            bed_rows(self.beds),
+            referral_rows(self.referrals),
+            task_rows(self.tasks),
+            member_rows(self.members),
+        ];
+        gone.chain(put).collect()
+    }
+}
+
+const MEMBERS: &str = "care_team_member";
+
+fn table_of(projection: &Projection) -> Option<&'static str> {
+    match projection {
+        Projection::None => None,
+        Projection::Facility(_) => Some("facility"),
+        Projection::Ward(_) => Some("ward"),
+        Projection::Bed(_) => Some("bed"),
+        Projection::Referral(_) => Some("referral"),
+        Projection::Task(_) => Some("referral_task"),
+        Projection::CareTeam(_) => Some(MEMBERS),
+    }
+}
+
+type Texts = Vec<Option<String>>;
+
+fn each<T, V>(rows: &[(i64, T)], field: impl Fn(&T) -> V) -> Vec<V> {
+    rows.iter().map(|(_, row)| field(row)).collect()
+}
+
+fn texts<T>(rows: &[(i64, T)], field: impl Fn(&T) -> &Option<String>) -> Column {
+    let values: Texts = rows.iter().map(|(_, row)| field(row).clone()).collect();
+    Column::MaybeTexts(values)
+}
+
+fn keys<T>(rows: &[(i64, T)]) -> Column {
+    Column::Ints(rows.iter().map(|(key, _)| *key).collect())
+}
+
+fn facility_rows(rows: Vec<(i64, Facility)>) -> Rows {
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("id", Column::Texts(each(&rows, |row| row.id.clone()))),
+            ("name", texts(&rows, |row| &row.name)),
+            ("status", texts(&rows, |row| &row.status)),
+            ("organization_id", texts(&rows, |row| &row.organization_id)),
+            ("latitude", Column::MaybeDoubles(each(&rows, |row| row.latitude))),
+            ("longitude", Column::MaybeDoubles(each(&rows, |row| row.longitude))),
+        ],
+        action: RowAction::Insert {
+            table: "facility",
+            suffix: "ON CONFLICT (key) DO UPDATE SET name = excluded.name, status = excluded.status, \
+                     organization_id = excluded.organization_id, latitude = excluded.latitude, \
+                     longitude = excluded.longitude",
+        },
+    }
+}
+
+fn ward_rows(rows: Vec<(i64, Ward)>) -> Rows {
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("id", Column::Texts(each(&rows, |row| row.id.clone()))),
+            ("name", texts(&rows, |row| &row.name)),
+            ("status", texts(&rows, |row| &row.status)),
+            ("facility_id", texts(&rows, |row| &row.facility_id)),
+            ("bed_function", texts(&rows, |row| &row.bed_function)),
+            ("admission_fee", texts(&rows, |row| &row.admission_fee)),
+            ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
+        ],
+        action: RowAction::Insert {
+            table: "ward",
+            suffix: "ON CONFLICT (key) DO UPDATE SET name = excluded.name, status = excluded.status, \
+                     facility_id = excluded.facility_id, bed_function = excluded.bed_function, \
+                     admission_fee = excluded.admission_fee, admittable_sex = excluded.admittable_sex",
+        },
+    }
+}
+
+fn bed_rows(rows: Vec<(i64, Bed)>) -> Rows {
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("id", Column::Texts(each(&rows, |row| row.id.clone()))),
+            ("status", texts(&rows, |row| &row.status)),
+            ("ward_id", texts(&rows, |row| &row.ward_id)),
+            ("operational_status", texts(&rows, |row| &row.operational_status)),
+            ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
+            ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
+            ("as_of", Column::MaybeInts(each(&rows, |row| row.as_of))),
+        ],
+        action: RowAction::Insert {
+            table: "bed",
+            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, ward_id = excluded.ward_id, \
+                     operational_status = excluded.operational_status, admittable_sex = excluded.admittable_sex, \
+                     isolation = excluded.isolation, as_of = excluded.as_of",
+        },
+    }
+}
+
+fn referral_rows(rows: Vec<(i64, Referral)>) -> Rows {
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("id", Column::Texts(each(&rows, |row| row.id.clone()))),
+            ("status", texts(&rows, |row| &row.status)),
+            ("category", texts(&rows, |row| &row.category)),
+            ("priority", texts(&rows, |row| &row.priority)),
+            ("subject", texts(&rows, |row| &row.subject)),
+            ("requester", texts(&rows, |row| &row.requester)),
+            ("authored_on", Column::MaybeInts(each(&rows, |row| row.authored_on))),
+        ],
+        action: RowAction::Insert {
+            table: "referral",
+            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, category = excluded.category, \
+                     priority = excluded.priority, subject = excluded.subject, requester = excluded.requester, \
+                     authored_on = excluded.authored_on",
+        },
+    }
+}
+
+fn task_rows(rows: Vec<(i64, Task)>) -> Rows {
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("id", Column::Texts(each(&rows, |row| row.id.clone()))),
+            ("status", texts(&rows, |row| &row.status)),
+            ("focus", texts(&rows, |row| &row.focus)),
+            ("owner", texts(&rows, |row| &row.owner)),
+            ("location", texts(&rows, |row| &row.location)),
+            ("answer_by", Column::MaybeInts(each(&rows, |row| row.answer_by))),
+            ("hold_until", Column::MaybeInts(each(&rows, |row| row.hold_until))),
+        ],
+        action: RowAction::Insert {
+            table: "referral_task",
+            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, focus = excluded.focus, \
+                     owner = excluded.owner, location = excluded.location, answer_by = excluded.answer_by, \
+                     hold_until = excluded.hold_until",
+        },
+    }
+}
+
+fn member_rows(rows: Vec<(i64, i64, Member)>) -> Rows {
+    let position = Column::Ints(rows.iter().map(|(_, position, _)| *position).collect());
+    let rows: Vec<(i64, Member)> = rows.into_iter().map(|(key, _, member)| (key, member)).collect();
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("position", position),
+            ("team_id", Column::Texts(each(&rows, |row| row.team_id.clone()))),
+            ("team_status", texts(&rows, |row| &row.team_status)),
+            ("subject", texts(&rows, |row| &row.subject)),
+            ("member", texts(&rows, |row| &row.member)),
+            ("role", texts(&rows, |row| &row.role)),
+            ("period_start", Column::MaybeInts(each(&rows, |row| row.period_start))),
+            ("period_end", Column::MaybeInts(each(&rows, |row| row.period_end))),
+        ],
+        action: RowAction::Insert { table: MEMBERS, suffix: "" },
+    }
+}
+
+/// The time series of bed statuses.
+#[derive(Default)]
+pub(super) struct EventRows {
+    seq: Vec<i64>,
+    key: Vec<i64>,
+    ward_id: Texts,
+    operational_status: Texts,
+    as_of: Vec<Option<i64>>,
+    at: Vec<i64>,
+}
+
+impl EventRows {
+    /// Adds an event where a bed's status, or its being there, changes from `before` to `after`.
+    pub fn compare(&mut self, key: i64, seq: i64, at: Instant, before: &Projection, after: &Projection) {
+        let status = |projection: &Projection| match projection {
+            Projection::Bed(bed) => Some(bed.operational_status.clone()),
+            _ => None,
+        };
+        if status(before) == status(after) {
+            return;
+        }
+        let bed = match (after, before) {
+            (Projection::Bed(bed), _) | (_, Projection::Bed(bed)) => bed,
+            _ => return,
+        };
+        self.seq.push(seq);
+        self.key.push(key);
+        self.ward_id.push(bed.ward_id.clone());
+        self.operational_status.push(status(after).flatten());
+        self.as_of.push(bed.as_of);
+        self.at.push(at.0);
+    }
+
+    pub fn into_rows(self) -> Rows {
+        Rows {
+            columns: vec![
+                ("seq", Column::Ints(self.seq)),
+                ("key", Column::Ints(self.key)),
+                ("ward_id", Column::MaybeTexts(self.ward_id)),
+                ("operational_status", Column::MaybeTexts(self.operational_status)),
+                ("as_of", Column::MaybeInts(self.as_of)),
+                ("at", Column::Ints(self.at)),
+            ],
+            action: RowAction::Insert { table: "bed_status_event", suffix: "ON CONFLICT (seq) DO NOTHING" },
+        }
+    }
+}

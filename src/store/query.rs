@@ -1,0 +1,138 @@
+//! Search criteria that the store answers, and their SQL.
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+
+use crate::fhir::id::{ResourceId, ResourceType};
+use crate::fhir::instant::Instant;
+
+use super::connection::Connection;
+use super::error::StoreError;
+use super::history::seq_at;
+use super::sql::{Sql, Value};
+
+/// What a resource must be to match: every condition holds (R4 `search.html#combining`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Criteria {
+    pub rtype: ResourceType,
+    pub conditions: Vec<Condition>,
+}
+
+/// One search parameter's worth; alternatives are joined by "or".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Id(Vec<String>),
+    Token { param: i64, any_of: Vec<TokenPattern> },
+    /// `from <= lastUpdated < until`.
+    LastUpdated { from: Option<Instant>, until: Option<Instant> },
+    /// `lastUpdated` outside `from <= … < until`.
+    NotLastUpdated { from: Instant, until: Instant },
+}
+
+/// The forms of a token value (R4 `search.html#token`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenPattern {
+    /// `code`: any system.
+    Code(String),
+    /// `system|code`; `|code` has the empty system.
+    Exact { system: String, code: String },
+    /// `system|`: any code of it.
+    System(String),
+}
+
+#[derive(QueryableByName)]
+struct Match {
+    #[diesel(sql_type = Text)]
+    rid: String,
+}
+
+impl Criteria {
+    /// A name under which equal criteria meet, whatever the order of their conditions.
+    pub(super) fn lock_name(&self) -> String {
+        let mut conditions: Vec<String> = self.conditions.iter().map(|condition| format!("{condition:?}")).collect();
+        conditions.sort();
+        format!("{}?{}", self.rtype, conditions.join("&"))
+    }
+
+    /// ` FROM resource r … WHERE …` for the current, not deleted resources that match.
+    async fn tail(&self, connection: &mut Connection) -> Result<Sql, StoreError> {
+        let mut sql = Sql::new("").then(" FROM resource r WHERE r.rtype = ? AND NOT r.deleted", [
+            self.rtype.as_str().into()
+        ]);
+        for condition in &self.conditions {
+            sql = condition.append(sql, connection).await?;
+        }
+        Ok(sql)
+    }
+}
+
+impl Condition {
+    async fn append(&self, sql: Sql, connection: &mut Connection) -> Result<Sql, StoreError> {
+        match self {
+            Condition::Id(ids) => Ok(sql.then(
+                &format!(" AND r.rid IN ({})", vec!["?"; ids.len()].join(", ")),
+                ids.iter().map(|id| Value::from(id.as_str())),
+            )),
+            Condition::Token { param, any_of } => {
+                let sql = sql.then(" AND r.key IN (SELECT t.key FROM index_token t WHERE t.param = ? AND (", [
+                    Value::Int(*param),
+                ]);
+                let sql = any_of.iter().enumerate().fold(sql, |sql, (index, pattern)| {
+                    let sql = if index > 0 { sql.then(" OR ", []) } else { sql };
+                    pattern.append(sql)
+                });
+                Ok(sql.then("))", []))
+            }
+            Condition::LastUpdated { from, until } => {
+                let mut sql = sql;
+                if let Some(from) = from {
+                    sql = sql.then(" AND r.seq >= ?", [seq_at(connection, *from).await?.into()]);
+                }
+                if let Some(until) = until {
+                    sql = sql.then(" AND r.seq < ?", [seq_at(connection, *until).await?.into()]);
+                }
+                Ok(sql)
+            }
+            Condition::NotLastUpdated { from, until } => {
+                let (from, until) = (seq_at(connection, *from).await?, seq_at(connection, *until).await?);
+                Ok(sql.then(" AND (r.seq < ? OR r.seq >= ?)", [from.into(), until.into()]))
+            }
+        }
+    }
+}
+
+impl TokenPattern {
+    fn append(&self, sql: Sql) -> Sql {
+        match self {
+            TokenPattern::Code(code) => sql.then("t.code = ?", [code.as_str().into()]),
+            TokenPattern::Exact { system, code } => {
+                sql.then("(t.code = ? AND t.system = ?)", [code.as_str().into(), system.as_str().into()])
+            }
+            TokenPattern::System(system) => sql.then("t.system = ?", [system.as_str().into()]),
+        }
+    }
+}
+
+/// The ids that match, in their order, at most `limit`, after `after`.
+pub async fn matching_ids(
+    connection: &mut Connection,
+    criteria: &Criteria,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let tail = criteria.tail(connection).await?;
+    let mut sql = Sql::new("SELECT r.rid").append(tail);
+    if let Some(after) = after {
+        sql = sql.then(" AND r.rid > ?", [after.into()]);
+    }
+    let rows: Vec<Match> = connection.load_many(sql.then(" ORDER BY r.rid LIMIT ?", [limit.into()])).await?;
+    Ok(rows.into_iter().filter_map(|row| ResourceId::parse(&row.rid)).collect())
+}
+
+/// How many match.
+pub async fn count_matching(connection: &mut Connection, criteria: &Criteria) -> Result<i64, StoreError> {
+    let tail = criteria.tail(connection).await?;
+    let rows: Vec<super::resource::Number> =
+        connection.load_many(Sql::new("SELECT count(*) AS value").append(tail)).await?;
+    Ok(rows.first().map_or(0, |row| row.value))
+}

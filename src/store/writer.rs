@@ -1,0 +1,236 @@
+//! Group commit: whatever units are waiting become one transaction.
+//!
+//! SQLite has one writer on a thread of its own; PostgreSQL has several tasks, and a resource always meets the same one.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant as Moment;
+
+use crate::clock::Clock;
+
+use super::audit::AuditChain;
+use super::batch::{self, Outcome, Tools};
+use super::change::{StepResult, Unit, UnitError};
+use super::connection::{Connection, Database};
+use super::derived::Derive;
+use super::error::StoreError;
+use super::sql::Sql;
+
+/// How writers work.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterSettings {
+    /// Units that share one commit, at most; 1 switches grouping off.
+    pub group: usize,
+    /// Writers on PostgreSQL.
+    pub writers: usize,
+    /// Units that may wait for one writer before further ones are refused.
+    pub queue: usize,
+    /// How long a unit may be tried before it is answered 503.
+    pub deadline: Duration,
+}
+
+impl Default for WriterSettings {
+    fn default() -> Self {
+        WriterSettings { group: 64, writers: 4, queue: 4096, deadline: Duration::from_secs(10) }
+    }
+}
+
+struct Job {
+    unit: Unit,
+    deadline: Moment,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// The way in for changes.
+pub struct Writers {
+    queues: Vec<mpsc::Sender<Job>>,
+    deadline: Duration,
+    closing: AtomicBool,
+    threads: std::sync::Mutex<Vec<std::thread::JoinHandle<()>>>,
+    tasks: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+}
+
+impl Writers {
+    /// Starts the writers. Must be called within a runtime.
+    pub fn start(
+        database: &Database,
+        derive: &Arc<dyn Derive>,
+        clock: &Arc<dyn Clock>,
+        settings: WriterSettings,
+    ) -> Result<Writers, StoreError> {
+        let count = if database.is_sqlite() { 1 } else { settings.writers.max(1) };
+        let (mut queues, mut threads, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let (queue, jobs) = mpsc::channel(settings.queue);
+            queues.push(queue);
+            let writer = Writer {
+                database: database.clone(),
+                derive: Arc::clone(derive),
+                clock: Arc::clone(clock),
+                group: settings.group.max(1),
+                chain: AuditChain::start(),
+                connection: None,
+            };
+            if database.is_sqlite() {
+                threads.push(spawn_thread(writer, jobs)?);
+            } else {
+                tasks.push(tokio::spawn(writer.run(jobs)));
+            }
+        }
+        let (threads, tasks) = (std::sync::Mutex::new(threads), std::sync::Mutex::new(tasks));
+        Ok(Writers { queues, deadline: settings.deadline, closing: AtomicBool::new(false), threads, tasks })
+    }
+
+    /// Applies the unit, whole or not at all. What is answered `Ok` is on the disk.
+    pub async fn apply(&self, unit: Unit) -> Result<Vec<StepResult>, UnitError> {
+        if self.closing.load(Ordering::Acquire) {
+            return Err(UnitError::Overloaded);
+        }
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue_of(&unit);
+        let job = Job { unit, deadline: Moment::now() + self.deadline, reply };
+        queue.try_send(job).map_err(|_| UnitError::Overloaded)?;
+        answer.await.unwrap_or(Err(UnitError::InDoubt))
+    }
+
+    fn queue_of(&self, unit: &Unit) -> &mpsc::Sender<Job> {
+        let mut hasher = DefaultHasher::new();
+        match (unit.assertions.first(), unit.steps.first()) {
+            (Some(assertion), _) => assertion.criteria.lock_name().hash(&mut hasher),
+            (None, Some(step)) => step.key.hash(&mut hasher),
+            (None, None) => {}
+        }
+        let count = self.queues.len() as u64;
+        &self.queues[usize::try_from(hasher.finish() % count).unwrap_or(0)]
+    }
+
+    /// Finishes what was accepted, then ends the writers.
+    pub async fn close(mut self) {
+        self.closing.store(true, Ordering::Release);
+        self.queues.clear();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a writer ended badly");
+            }
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for thread in threads {
+            let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::error!("the writer's thread ended badly");
+            }
+        }
+    }
+}
+
+fn spawn_thread(writer: Writer, jobs: mpsc::Receiver<Job>) -> Result<std::thread::JoinHandle<()>, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Internal(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let body = move || runtime.block_on(writer.run(jobs));
+    std::thread::Builder::new().name("writer".into()).spawn(body).map_err(failed)
+}
+
+struct Writer {
+    database: Database,
+    derive: Arc<dyn Derive>,
+    clock: Arc<dyn Clock>,
+    group: usize,
+    chain: AuditChain,
+    connection: Option<Connection>,
+}
+
+impl Writer {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = Vec::with_capacity(self.group);
+        while jobs.recv_many(&mut waiting, self.group).await > 0 {
+            self.together(std::mem::take(&mut waiting)).await;
+        }
+    }
+
+    /// One transaction for all; if the database refuses it, each for itself, so that one never fails its neighbours.
+    async fn together(&mut self, jobs: Vec<Job>) {
+        let units: Vec<&Unit> = jobs.iter().map(|job| &job.unit).collect();
+        match self.attempt(&units).await {
+            Ok(outcomes) => {
+                for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                    answer(job, outcome);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, units = jobs.len(), "a group commit failed; each unit is tried alone");
+                for job in jobs {
+                    let outcome = self.alone(&job).await;
+                    answer(job, outcome);
+                }
+            }
+        }
+    }
+
+    async fn alone(&mut self, job: &Job) -> Outcome {
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let error = match self.attempt(&[&job.unit]).await {
+                Ok(outcomes) => return outcomes.into_iter().next().unwrap_or(Err(UnitError::InDoubt)),
+                Err(error) => error,
+            };
+            let again = matches!(error, StoreError::Retry(_) | StoreError::Unavailable(_));
+            if !again || Moment::now() + pause > job.deadline {
+                return Err(error.into());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+
+    async fn attempt(&mut self, units: &[&Unit]) -> Result<Vec<Outcome>, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.database.writer().await?,
+        };
+        let tools = Tools { derive: &*self.derive, clock: &*self.clock };
+        let result = batch::run(&mut connection, units, &mut self.chain, &tools).await;
+        match result {
+            Err(StoreError::InDoubt { tx }) => {
+                drop(connection);
+                self.settle(tx, units).await
+            }
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            other => {
+                self.connection = Some(connection);
+                other
+            }
+        }
+    }
+
+    /// The connection broke during a commit: PostgreSQL knows whether the transaction stands.
+    ///
+    /// If it does, its outcomes are gone with the connection and so is the audit chain's end; the writer starts a new
+    /// chain, and the callers are told that their outcome is in doubt rather than something false.
+    async fn settle(&mut self, tx: i64, units: &[&Unit]) -> Result<Vec<Outcome>, StoreError> {
+        self.chain = AuditChain::start();
+        let mut connection = self.database.writer().await.map_err(|_| StoreError::InDoubt { tx })?;
+        let sql = Sql::new("SELECT coalesce(pg_xact_status(?::text::xid8), '') AS name").bind(tx.to_string());
+        let rows: Vec<Status> = connection.load(sql).await.map_err(|_| StoreError::InDoubt { tx })?;
+        match rows.first().map(|row| row.name.as_str()) {
+            Some("aborted") => Err(StoreError::Retry("the transaction was rolled back with its connection".into())),
+            _ => Ok(units.iter().map(|_| Err(UnitError::InDoubt)).collect()),
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Status {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+fn answer(job: Job, outcome: Outcome) {
+    if job.reply.send(outcome).is_err() {
+        tracing::debug!("the caller left before its answer");
+    }
+}
