@@ -1,5 +1,14 @@
 //! Kakehashi: a FHIR R4 gateway for a region's beds, home-care referrals and care teams.
+//!
+//! Modules depend one way: `http → exchange → region → {profile, search, store} → fhir`.
 
+pub mod access;
 pub mod clock;
+pub mod demo;
+pub mod error;
+pub mod exchange;
 pub mod fhir;
+pub mod profile;
+pub mod region;
+pub mod search;
 pub mod store;

@@ -29,37 +29,38 @@ pub(super) struct Tools<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// Applies the units in order and commits. On an error nothing is stored, and the chain is as it was.
+/// A batch after its commit was asked for.
+pub(super) struct Committed {
+    pub outcomes: Vec<Outcome>,
+    /// The chain with this batch's audit rows.
+    pub chain: AuditChain,
+    /// PostgreSQL's transaction id, where the connection broke during the commit, which may have happened or not.
+    pub in_doubt: Option<i64>,
+}
+
+/// Applies the units in order and commits. On an error nothing is stored.
 pub(super) async fn run(
     connection: &mut Connection,
     units: &[&Unit],
-    chain: &mut AuditChain,
+    chain: &AuditChain,
     tools: &Tools<'_>,
-) -> Result<Vec<Outcome>, StoreError> {
-    let mut next = chain.clone();
+) -> Result<Committed, StoreError> {
+    let mut chain = chain.clone();
     connection.begin().await?;
-    match apply(connection, units, &mut next, tools).await {
-        Ok((outcomes, tx)) => {
-            if let Err(error) = connection.commit().await {
-                return Err(fate(connection, error, tx).await);
-            }
-            *chain = next;
-            Ok(outcomes)
+    let applied = apply(connection, units, &mut chain, tools).await;
+    let (outcomes, tx) = match applied {
+        Ok(applied) => applied,
+        Err(error) => {
+            connection.rollback().await;
+            return Err(error);
         }
+    };
+    match connection.commit().await {
+        Ok(()) => Ok(Committed { outcomes, chain, in_doubt: None }),
+        Err(StoreError::Unavailable(_)) if tx != 0 => Ok(Committed { outcomes, chain, in_doubt: Some(tx) }),
         Err(error) => {
             connection.rollback().await;
             Err(error)
-        }
-    }
-}
-
-/// A commit that failed for want of a connection may have happened.
-async fn fate(connection: &mut Connection, error: StoreError, tx: i64) -> StoreError {
-    match error {
-        StoreError::Unavailable(_) if tx != 0 => StoreError::InDoubt { tx },
-        other => {
-            connection.rollback().await;
-            other
         }
     }
 }

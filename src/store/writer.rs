@@ -74,6 +74,7 @@ impl Writers {
                 group: settings.group.max(1),
                 chain: AuditChain::start(),
                 connection: None,
+                patience: settings.deadline,
             };
             if database.is_sqlite() {
                 threads.push(spawn_thread(writer, jobs)?);
@@ -142,6 +143,8 @@ struct Writer {
     group: usize,
     chain: AuditChain,
     connection: Option<Connection>,
+    /// How long the fate of a broken commit is asked after.
+    patience: Duration,
 }
 
 impl Writer {
@@ -174,12 +177,15 @@ impl Writer {
     async fn alone(&mut self, job: &Job) -> Outcome {
         let mut pause = Duration::from_millis(2);
         loop {
+            if Moment::now() > job.deadline {
+                return Err(UnitError::Unavailable("the deadline passed while waiting".into()));
+            }
             let error = match self.attempt(&[&job.unit]).await {
                 Ok(outcomes) => return outcomes.into_iter().next().unwrap_or(Err(UnitError::InDoubt)),
                 Err(error) => error,
             };
             let again = matches!(error, StoreError::Retry(_) | StoreError::Unavailable(_));
-            if !again || Moment::now() + pause > job.deadline {
+            if !again {
                 return Err(error.into());
             }
             tokio::time::sleep(pause).await;
@@ -193,34 +199,44 @@ impl Writer {
             None => self.database.writer().await?,
         };
         let tools = Tools { derive: &*self.derive, clock: &*self.clock };
-        let result = batch::run(&mut connection, units, &mut self.chain, &tools).await;
-        match result {
-            Err(StoreError::InDoubt { tx }) => {
+        let committed = match batch::run(&mut connection, units, &self.chain, &tools).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                // A connection that failed is not used again.
+                self.connection = (!matches!(error, StoreError::Unavailable(_))).then_some(connection);
+                return Err(error);
+            }
+        };
+        match committed.in_doubt {
+            None => self.connection = Some(connection),
+            Some(tx) => {
                 drop(connection);
-                self.settle(tx, units).await
-            }
-            Err(error @ StoreError::Unavailable(_)) => Err(error),
-            other => {
-                self.connection = Some(connection);
-                other
+                settle(&self.database, tx, self.patience).await?;
             }
         }
+        self.chain = committed.chain;
+        Ok(committed.outcomes)
     }
+}
 
-    /// The connection broke during a commit: PostgreSQL knows whether the transaction stands.
-    ///
-    /// If it does, its outcomes are gone with the connection and so is the audit chain's end; the writer starts a new
-    /// chain, and the callers are told that their outcome is in doubt rather than something false.
-    async fn settle(&mut self, tx: i64, units: &[&Unit]) -> Result<Vec<Outcome>, StoreError> {
-        self.chain = AuditChain::start();
-        let mut connection = self.database.writer().await.map_err(|_| StoreError::InDoubt { tx })?;
-        let sql = Sql::new("SELECT coalesce(pg_xact_status(?::text::xid8), '') AS name").bind(tx.to_string());
-        let rows: Vec<Status> = connection.load(sql).await.map_err(|_| StoreError::InDoubt { tx })?;
-        match rows.first().map(|row| row.name.as_str()) {
-            Some("aborted") => Err(StoreError::Retry("the transaction was rolled back with its connection".into())),
-            _ => Ok(units.iter().map(|_| Err(UnitError::InDoubt)).collect()),
+/// The connection broke during a commit: PostgreSQL remembers whether the transaction stands.
+async fn settle(database: &Database, tx: i64, patience: Duration) -> Result<(), StoreError> {
+    let until = Moment::now() + patience;
+    loop {
+        match status(database, tx).await.as_deref() {
+            Ok("committed") => return Ok(()),
+            Ok("aborted") => return Err(StoreError::Retry("the transaction went with its connection".into())),
+            _ if Moment::now() > until => return Err(StoreError::InDoubt { tx }),
+            _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+async fn status(database: &Database, tx: i64) -> Result<String, StoreError> {
+    let mut connection = database.writer().await?;
+    let sql = Sql::new("SELECT coalesce(pg_xact_status(?::text::xid8), 'unknown') AS name").bind(tx.to_string());
+    let rows: Vec<Status> = connection.load(sql).await?;
+    Ok(rows.into_iter().next().map(|row| row.name).unwrap_or_default())
 }
 
 #[derive(diesel::QueryableByName)]

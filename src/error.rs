@@ -1,0 +1,224 @@
+//! Why a request was refused: one kind for each answer of the specification, turned into status and OperationOutcome in
+//! one place (`http::respond`).
+
+use crate::fhir::outcome::{Issue, IssueCode};
+use crate::store::{Refusal, StoreError, UnitError};
+
+/// The kinds, in the order in which a request is judged (ARCHITECTURE.md, "Answers").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// 503, with `Retry-After`: too much to do, or the database is away. Nothing was written.
+    Unavailable,
+    /// 404: not a type, operation or page of this server.
+    UnknownTarget,
+    /// 405: the type is served, but not so.
+    MethodNotAllowed,
+    /// 406
+    NotAcceptable,
+    /// 415
+    UnsupportedMediaType,
+    /// 413
+    TooLarge,
+    /// 400: not readable, against the JSON rules, a refused parameter, an id or type other than the URL's.
+    BadRequest,
+    /// 403
+    Forbidden,
+    /// 404
+    NotFound,
+    /// 410
+    Gone,
+    /// 412
+    PreconditionFailed,
+    /// 422: the content breaks a profile, an invariant or a business rule.
+    Unprocessable,
+    /// 409: the state forbids it.
+    Conflict,
+    /// 500: a defect of this program.
+    Internal,
+}
+
+/// A refusal with what the caller is told.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub kind: ErrorKind,
+    pub issues: Vec<Issue>,
+}
+
+/// The result of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl ErrorKind {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            ErrorKind::Unavailable => 503,
+            ErrorKind::UnknownTarget | ErrorKind::NotFound => 404,
+            ErrorKind::MethodNotAllowed => 405,
+            ErrorKind::NotAcceptable => 406,
+            ErrorKind::UnsupportedMediaType => 415,
+            ErrorKind::TooLarge => 413,
+            ErrorKind::BadRequest => 400,
+            ErrorKind::Forbidden => 403,
+            ErrorKind::Gone => 410,
+            ErrorKind::PreconditionFailed => 412,
+            ErrorKind::Unprocessable => 422,
+            ErrorKind::Conflict => 409,
+            ErrorKind::Internal => 500,
+        }
+    }
+}
+
+impl Error {
+    pub fn new(kind: ErrorKind, issue: Issue) -> Self {
+        Error { kind, issues: vec![issue] }
+    }
+
+    pub fn bad_request(issue: Issue) -> Self {
+        Error::new(ErrorKind::BadRequest, issue)
+    }
+
+    /// A parameter or header that is refused, named by `expression` (such as `http.name:identifier`).
+    pub fn bad_parameter(name: &str, ja: impl Into<String>, en: impl Into<String>) -> Self {
+        Error::bad_request(Issue::error(IssueCode::Invalid, ja, en).on(format!("http.name:{name}")))
+    }
+
+    pub fn not_found(target: &str) -> Self {
+        Error::new(
+            ErrorKind::NotFound,
+            Issue::error(
+                IssueCode::NotFound,
+                format!("{target} は存在しません。id を確かめてください。"),
+                format!("{target} does not exist. Check the id."),
+            ),
+        )
+    }
+
+    pub fn gone(target: &str) -> Self {
+        Error::new(
+            ErrorKind::Gone,
+            Issue::error(
+                IssueCode::Deleted,
+                format!("{target} は削除されています。過去の版は _history から読めます。"),
+                format!("{target} was deleted. Earlier versions can be read from its _history."),
+            ),
+        )
+    }
+
+    pub fn version_mismatch(target: &str, current: Option<i64>) -> Self {
+        let (ja, en) = match current {
+            Some(version) => (
+                format!("{target} の現在の版は {version} で、If-Match と異なります。読み直してからやり直してください。"),
+                format!("{target} is at version {version}, not the one in If-Match. Read it again and retry."),
+            ),
+            None => (
+                format!("{target} は存在しないため、If-Match を満たしません。"),
+                format!("{target} does not exist, so If-Match cannot hold."),
+            ),
+        };
+        Error::new(ErrorKind::PreconditionFailed, Issue::error(IssueCode::Conflict, ja, en).on("http.header:If-Match"))
+    }
+
+    pub fn multiple_matches(criteria: &str) -> Self {
+        Error::new(
+            ErrorKind::PreconditionFailed,
+            Issue::error(
+                IssueCode::MultipleMatches,
+                format!("条件 {criteria} に複数のリソースが一致しました。一つに絞る条件にしてください。"),
+                format!("More than one resource matches {criteria}. Use criteria that match one."),
+            ),
+        )
+    }
+
+    /// The content breaks rules; `issues` say which.
+    pub fn unprocessable(issues: Vec<Issue>) -> Self {
+        Error { kind: ErrorKind::Unprocessable, issues }
+    }
+
+    pub fn unavailable() -> Self {
+        Error::new(
+            ErrorKind::Unavailable,
+            Issue::error(
+                IssueCode::Transient,
+                "いま処理できません。何も書き込まれていません。少し待ってから同じ要求を送ってください。",
+                "The request cannot be served right now. Nothing was written. Send it again a little later.",
+            ),
+        )
+    }
+
+    /// Says nothing of what happened inside; the log does.
+    pub fn internal(context: &str, detail: &dyn std::fmt::Display) -> Self {
+        tracing::error!(context, %detail, "internal error");
+        Error::new(
+            ErrorKind::Internal,
+            Issue::error(
+                IssueCode::Exception,
+                "サーバー内部の誤りです。リクエスト ID を添えて管理者に知らせてください。",
+                "An internal error. Tell the administrator the request id.",
+            ),
+        )
+    }
+
+    /// The same refusal, seen from the Bundle whose entry was refused.
+    #[must_use]
+    pub fn within_entry(mut self, index: usize) -> Self {
+        self.issues = self.issues.into_iter().map(|issue| issue.within_entry(index)).collect();
+        self
+    }
+
+    /// The refusal of a step on `target`.
+    pub fn refused(target: &str, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound => Error::not_found(target),
+            Refusal::Deleted => Error::gone(target),
+            Refusal::VersionMismatch { current } => Error::version_mismatch(target, current),
+            Refusal::StillReferenced { by } => Error::new(
+                ErrorKind::Conflict,
+                Issue::error(
+                    IssueCode::Conflict,
+                    format!("{target} は {by} から参照されているため削除できません。先に参照を外してください。"),
+                    format!("{target} is referred to by {by} and cannot be deleted. Remove that reference first."),
+                ),
+            ),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Retry(detail) | StoreError::Unavailable(detail) => {
+                tracing::warn!(%detail, "the database is not available");
+                Error::unavailable()
+            }
+            StoreError::InDoubt { tx } => Error::internal("a read in doubt", &tx),
+            StoreError::Internal(detail) => Error::internal("store", &detail),
+        }
+    }
+}
+
+/// For units whose refusals and moves the use case has dealt with.
+impl From<UnitError> for Error {
+    fn from(error: UnitError) -> Self {
+        match error {
+            UnitError::Refused { refusal, .. } => Error::refused("", refusal),
+            UnitError::Moved | UnitError::Overloaded => Error::unavailable(),
+            UnitError::Unavailable(detail) => {
+                tracing::warn!(%detail, "the database is not available");
+                Error::unavailable()
+            }
+            UnitError::InDoubt => Error::new(
+                ErrorKind::Unavailable,
+                Issue::error(
+                    IssueCode::Transient,
+                    "確定の途中でデータベースとの接続が切れ、書き込まれたかどうか確かめられません。読み直して確かめてください。",
+                    "The database was lost during the commit and it is not known whether the write stands. Read to find out.",
+                ),
+            ),
+            UnitError::AlreadyTaken => Error::new(
+                ErrorKind::Conflict,
+                Issue::error(IssueCode::Duplicate, "すでに取り込み済みです。", "This item has been taken in before."),
+            ),
+            UnitError::Internal(detail) => Error::internal("writer", &detail),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The entries of a batch or transaction, read one by one. R4 `http.html#transaction`.
+
+use crate::error::{Error, Result};
+use crate::fhir::instant::Instant;
+use crate::fhir::json::{Json, scan};
+use crate::fhir::outcome::{Issue, IssueCode};
+
+use super::prepare::Content;
+
+/// `request.method`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    // In the order in which a transaction is processed.
+    Delete,
+    Post,
+    Put,
+    Patch,
+    Get,
+    Head,
+}
+
+/// What one entry asks for.
+#[derive(Clone, Debug)]
+pub struct EntryRequest {
+    /// Its place in the Bundle.
+    pub index: usize,
+    pub verb: Verb,
+    /// Path without the base, such as `Patient/1`; never starts with `/`.
+    pub path: String,
+    /// Without the `?`.
+    pub query: Option<String>,
+    pub full_url: Option<String>,
+    pub resource: Option<Content>,
+    pub if_match: Option<i64>,
+    pub if_none_match: Option<String>,
+    pub if_modified_since: Option<Instant>,
+    pub if_none_exist: Option<String>,
+}
+
+impl EntryRequest {
+    /// `Bundle.entry[n]`, for messages.
+    pub fn place(&self) -> String {
+        format!("Bundle.entry[{}]", self.index)
+    }
+
+    /// `Type` of `Type?…`, or `Type` and `id` of `Type/id`.
+    pub fn target(&self) -> (&str, Option<&str>) {
+        match self.path.split_once('/') {
+            Some((rtype, id)) => (rtype, Some(id)),
+            None => (&self.path, None),
+        }
+    }
+}
+
+/// Reads every entry; `base` is the server's own, for URLs that carry it.
+pub fn entry_requests(bundle: &Content, base: &str) -> Vec<Result<EntryRequest>> {
+    let list = scan::members(&bundle.text, 0).into_iter().find(|member| member.key == "entry");
+    let places = list.map(|member| scan::items(&bundle.text, member.value.start)).unwrap_or_default();
+    let entries = bundle.tree.items("entry");
+    let read = |(index, entry): (usize, &Json)| {
+        let text = places.get(index).map(|place| &bundle.text[place.clone()]);
+        read_entry(index, entry, text, base)
+    };
+    entries.iter().enumerate().map(read).collect()
+}
+
+fn read_entry(index: usize, entry: &Json, text: Option<&str>, base: &str) -> Result<EntryRequest> {
+    let place = format!("Bundle.entry[{index}]");
+    let request = entry.get("request").ok_or_else(|| {
+        refused(&format!("{place}.request"), "request がありません。", "The entry has no request.")
+    })?;
+    let verb = verb(request.get_str("method")).ok_or_else(|| {
+        let method = format!("{place}.request.method");
+        refused(&method, "method は GET, HEAD, POST, PUT, PATCH, DELETE のどれかです。", "The method must be GET, HEAD, POST, PUT, PATCH or DELETE.")
+    })?;
+    let url = request.get_str("url").ok_or_else(|| {
+        refused(&format!("{place}.request.url"), "url がありません。", "The request has no url.")
+    })?;
+    let resource = entry.get("resource").map(|tree| resource_content(tree, text));
+    if resource.is_none() && matches!(verb, Verb::Post | Verb::Put | Verb::Patch) {
+        return Err(refused(&format!("{place}.resource"), "resource がありません。", "The entry has no resource."));
+    }
+    let local = url.strip_prefix(base).unwrap_or(url).trim_start_matches('/');
+    let (path, query) = match local.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (local, None),
+    };
+    let if_match = match request.get_str("ifMatch") {
+        None => None,
+        Some(tag) => Some(parse_etag(tag).ok_or_else(|| {
+            let on = format!("{place}.request.ifMatch");
+            refused(&on, "ifMatch は W/\"版\" の形です。", "ifMatch has the form W/\"version\".")
+        })?),
+    };
+    Ok(EntryRequest {
+        index,
+        verb,
+        path: path.to_owned(),
+        query,
+        full_url: entry.get_str("fullUrl").map(str::to_owned),
+        resource,
+        if_match,
+        if_none_match: request.get_str("ifNoneMatch").map(str::to_owned),
+        if_modified_since: request.get_str("ifModifiedSince").and_then(Instant::parse),
+        if_none_exist: request.get_str("ifNoneExist").map(|query| query.trim_start_matches('?').to_owned()),
+    })
+}
+
+/// The resource with its own part of the Bundle's text.
+fn resource_content(tree: &Json, entry: Option<&str>) -> Content {
+    let member = entry.and_then(|text| scan::members(text, 0).into_iter().find(|member| member.key == "resource"));
+    let text = match (entry, member) {
+        (Some(text), Some(member)) => text[member.value].to_owned(),
+        _ => crate::fhir::json::to_compact(tree),
+    };
+    Content { text, tree: tree.clone() }
+}
+
+fn verb(method: Option<&str>) -> Option<Verb> {
+    Some(match method? {
+        "GET" => Verb::Get,
+        "HEAD" => Verb::Head,
+        "POST" => Verb::Post,
+        "PUT" => Verb::Put,
+        "PATCH" => Verb::Patch,
+        "DELETE" => Verb::Delete,
+        _ => return None,
+    })
+}
+
+/// The version in `W/"3"`, `"3"` or `3`.
+pub fn parse_etag(tag: &str) -> Option<i64> {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse().ok().filter(|version| *version > 0)
+}
+
+fn refused(expression: &str, ja: &str, en: &str) -> Error {
+    Error::bad_request(Issue::error(IssueCode::Required, ja, en).on(expression))
+}

@@ -1,0 +1,79 @@
+//! create and conditional create. R4 `http.html#create`, `http.html#ccreate`.
+
+use crate::access::Caller;
+use crate::error::{Error, Result};
+use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::search::criteria_of;
+use crate::store::{self, Action, Assertion, Criteria, Expect, Method, Step, StepResult, Unit, UnitError};
+
+use super::prepare::{Content, check_type};
+use super::{Gateway, Planned, Written, origin};
+
+impl Gateway {
+    /// Stores a new resource under an id of the server's choice; the client's id is left aside.
+    ///
+    /// With `if_none_exist`, a resource that matches is answered instead; several are 412. However many callers do so at
+    /// once, one resource comes to be.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        rtype: &ResourceType,
+        body: &[u8],
+        if_none_exist: Option<&str>,
+    ) -> Result<Written> {
+        let content = self.parse(body)?;
+        check_type(&content.tree, rtype)?;
+        let criteria = if_none_exist.map(|query| criteria_of(rtype, query)).transpose()?;
+        self.settle(async || self.try_create(caller, rtype, &content, criteria.as_ref()).await).await
+    }
+
+    async fn try_create(
+        &self,
+        caller: &Caller,
+        rtype: &ResourceType,
+        content: &Content,
+        criteria: Option<&Criteria>,
+    ) -> Result<Planned<Written>> {
+        let mut unit = Unit { origin: origin(caller), ..Unit::default() };
+        if let Some(criteria) = criteria {
+            if let Some(existing) = self.single_match(criteria, "If-None-Exist").await? {
+                let key = ResourceKey { rtype: rtype.clone(), id: existing };
+                return Ok(match self.current(&key).await? {
+                    Some(version) if version.body.is_some() => Planned::Done(Written::Existing(version)),
+                    _ => Planned::Moved,
+                });
+            }
+            unit.assertions.push(Assertion { criteria: criteria.clone(), matches: Vec::new() });
+        }
+        if let Some(error) = self.invalid(&content.tree) {
+            return Err(error);
+        }
+        let key = ResourceKey { rtype: rtype.clone(), id: ResourceId::generate() };
+        let draft = self.draft(content, rtype, &key.id);
+        unit.steps.push(Step { key, expect: Expect::New, action: Action::Put { draft, method: Method::Post } });
+        self.write(unit).await
+    }
+
+    /// The one resource that matches, none, or 412.
+    pub(super) async fn single_match(&self, criteria: &Criteria, shown: &str) -> Result<Option<ResourceId>> {
+        let mut connection = self.database.reader().await?;
+        let mut matches = store::matching_ids(&mut connection, criteria, None, 2).await?;
+        if matches.len() > 1 { Err(Error::multiple_matches(shown)) } else { Ok(matches.pop()) }
+    }
+
+    /// Applies a unit of one step that writes.
+    pub(super) async fn write(&self, unit: Unit) -> Result<Planned<Written>> {
+        let target = unit.steps.first().map(|step| step.key.to_string()).unwrap_or_default();
+        match self.apply(unit).await {
+            Ok(results) => match results.into_iter().next() {
+                Some(StepResult::Written { version, created: true }) => Ok(Planned::Done(Written::Created(version))),
+                Some(StepResult::Written { version, created: false }) => Ok(Planned::Done(Written::Updated(version))),
+                Some(StepResult::Unchanged(version)) => Ok(Planned::Done(Written::Unchanged(version))),
+                _ => Err(Error::internal("a write without its result", &target)),
+            },
+            Err(UnitError::Moved) => Ok(Planned::Moved),
+            Err(UnitError::Refused { refusal, .. }) => Err(Error::refused(&target, refusal)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! delete and conditional delete. R4 `http.html#delete`, `http.html#cdelete`.
+
+use crate::access::Caller;
+use crate::error::{Error, Result};
+use crate::fhir::id::{ResourceKey, ResourceType};
+use crate::search::criteria_of;
+use crate::store::{Action, Assertion, Expect, Step, StepResult, Unit, UnitError, Version};
+
+use super::{Gateway, Planned, origin};
+
+impl Gateway {
+    /// Deletes the resource; doing so again, or for an id never used, is no error. 409 while others refer to it.
+    /// Answers the deletion's version, where there was something to delete.
+    pub async fn delete(&self, caller: &Caller, key: &ResourceKey, if_match: Option<i64>) -> Result<Option<Version>> {
+        let expect = if_match.map_or(Expect::Anything, Expect::Version);
+        self.settle(async || self.try_delete(caller, key, expect, Vec::new()).await).await
+    }
+
+    /// Deletes the one resource that matches; none is no error, several are 412.
+    pub async fn delete_conditionally(
+        &self,
+        caller: &Caller,
+        rtype: &ResourceType,
+        query: &str,
+    ) -> Result<Option<Version>> {
+        let criteria = criteria_of(rtype, query)?;
+        self.settle(async || {
+            let Some(id) = self.single_match(&criteria, "URL").await? else { return Ok(Planned::Done(None)) };
+            let key = ResourceKey { rtype: rtype.clone(), id: id.clone() };
+            let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
+            self.try_delete(caller, &key, Expect::Anything, vec![assertion]).await
+        })
+        .await
+    }
+
+    async fn try_delete(
+        &self,
+        caller: &Caller,
+        key: &ResourceKey,
+        expect: Expect,
+        assertions: Vec<Assertion>,
+    ) -> Result<Planned<Option<Version>>> {
+        let step = Step { key: key.clone(), expect, action: Action::Delete };
+        match self.apply(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await {
+            Ok(results) => match results.into_iter().next() {
+                Some(StepResult::Deleted { version }) => Ok(Planned::Done(version)),
+                _ => Err(Error::internal("a deletion without its result", key)),
+            },
+            Err(UnitError::Moved) => Ok(Planned::Moved),
+            Err(UnitError::Refused { refusal, .. }) => Err(Error::refused(&key.to_string(), refusal)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

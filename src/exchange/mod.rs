@@ -1,0 +1,136 @@
+//! The use cases: one file for each interaction. They know nothing of HTTP and nothing of SQL.
+
+mod bundle;
+mod create;
+mod definitions;
+mod delete;
+mod history;
+mod import;
+mod patch;
+mod prepare;
+mod read;
+mod references;
+mod search;
+mod transaction;
+mod types;
+mod update;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::Caller;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::fhir::json::{Json, Limits};
+use crate::profile::Definitions;
+use crate::region;
+use crate::search as parameters;
+use crate::store::{
+    Database, Derive, Derived, Origin, StepResult, StoreError, Unit, UnitError, WriterSettings, Writers,
+};
+
+pub use bundle::{EntryRequest, Verb, entry_requests, parse_etag};
+pub use definitions::DefinitionQuery;
+pub use history::{HistoryPage, HistoryQuery};
+pub use import::Imported;
+pub use patch::PatchForm;
+pub use prepare::Content;
+pub use read::Freshness;
+pub use search::{SearchPage, SearchQuery};
+pub use transaction::{EntryResponse, Prefer};
+pub use types::Written;
+
+/// What one request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    /// Bytes of a request body, decompressed.
+    pub body: usize,
+    /// Arrays and objects inside each other.
+    pub depth: usize,
+    /// Entries of a batch or transaction.
+    pub entries: usize,
+    /// Resources on a page, at most, and where the client does not say.
+    pub page: usize,
+    pub default_page: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        RequestLimits { body: 16 << 20, depth: 64, entries: 5_000, page: 1_000, default_page: 50 }
+    }
+}
+
+/// The gateway: definitions, database and writers, shared by all requests.
+pub struct Gateway {
+    pub definitions: Arc<Definitions>,
+    pub database: Database,
+    pub limits: RequestLimits,
+    clock: Arc<dyn Clock>,
+    writers: Writers,
+    /// How long a use case plans anew when others are faster.
+    patience: Duration,
+}
+
+impl Gateway {
+    /// Starts the writers; must be called within a runtime.
+    pub fn start(
+        definitions: Arc<Definitions>,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        limits: RequestLimits,
+        writing: WriterSettings,
+    ) -> std::result::Result<Gateway, StoreError> {
+        let derive: Arc<dyn Derive> = Arc::new(Deriver);
+        let writers = Writers::start(&database, &derive, &clock, writing)?;
+        Ok(Gateway { definitions, database, limits, clock, writers, patience: writing.deadline })
+    }
+
+    /// Finishes the writes that were accepted.
+    pub async fn close(self) {
+        self.writers.close().await;
+    }
+
+    fn json_limits(&self) -> Limits {
+        Limits { depth: self.limits.depth }
+    }
+
+    async fn apply(&self, unit: Unit) -> std::result::Result<Vec<StepResult>, UnitError> {
+        self.writers.apply(unit).await
+    }
+
+    /// Plans and applies until nobody else moved what the plan was based on.
+    async fn settle<T>(&self, mut attempt: impl AsyncFnMut() -> Result<Planned<T>>) -> Result<T> {
+        let until = tokio::time::Instant::now() + self.patience;
+        loop {
+            match attempt().await? {
+                Planned::Done(done) => return Ok(done),
+                Planned::Moved if tokio::time::Instant::now() > until => return Err(Error::unavailable()),
+                Planned::Moved => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+/// How an attempt ended.
+enum Planned<T> {
+    Done(T),
+    /// Somebody else changed what the plan was based on.
+    Moved,
+}
+
+fn origin(caller: &Caller) -> Origin {
+    Origin { request_id: Arc::clone(&caller.request_id), agent: Arc::clone(&caller.name) }
+}
+
+/// Joins search and region for the writer.
+struct Deriver;
+
+impl Derive for Deriver {
+    fn derive(&self, rtype: &str, resource: &Json) -> Derived {
+        Derived {
+            tokens: parameters::identifier_tokens(rtype, resource),
+            references: parameters::literal_references(resource),
+            projection: region::project(rtype, resource),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From the bytes of a request to content that can be stored: parse, JSON rules, validation, derived rows.
+
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::fhir::id::{ResourceId, ResourceType};
+use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse};
+use crate::fhir::outcome::{Issue, IssueCode};
+use crate::fhir::resource::Text;
+use crate::store::{Derive, Draft};
+
+use super::{Deriver, Gateway};
+
+/// A resource that was read and keeps the JSON rules; not validated yet.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pub text: String,
+    pub tree: Json,
+}
+
+impl Gateway {
+    /// Reads a resource. 400 where it is not FHIR JSON; 413 where it nests too deep.
+    pub fn parse(&self, body: &[u8]) -> Result<Content> {
+        let tree = read_json(body, self.json_limits())?;
+        check_rules(&tree)?;
+        let text = String::from_utf8_lossy(body).into_owned();
+        Ok(Content { text, tree })
+    }
+
+    /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
+    pub(super) fn invalid(&self, tree: &Json) -> Option<Error> {
+        let issues = self.definitions.validate(tree);
+        issues.iter().any(Issue::is_error).then(|| Error::unprocessable(issues))
+    }
+
+    /// Makes content ready to be stored under `id`.
+    pub(super) fn draft(&self, content: &Content, rtype: &ResourceType, id: &ResourceId) -> Arc<Draft> {
+        let text = Text::new(&content.text, &content.tree, id.as_str());
+        let mut tree = content.tree.clone();
+        if let Some(resource) = tree.as_object_mut() {
+            resource.insert("id", id.as_str());
+        }
+        let derived = Deriver.derive(rtype.as_str(), &tree);
+        Arc::new(Draft { text, tree, derived })
+    }
+}
+
+/// Parses JSON of any kind (a resource, a JSON Patch).
+pub(super) fn read_json(body: &[u8], limits: Limits) -> Result<Json> {
+    parse(body, limits).map_err(syntax_error)
+}
+
+/// The resource's own type must be the URL's.
+pub(super) fn check_type(tree: &Json, rtype: &ResourceType) -> Result<()> {
+    let found = tree.get_str("resourceType");
+    if found == Some(rtype.as_str()) {
+        return Ok(());
+    }
+    let (ja, en) = match found {
+        Some(_) => (
+            format!("resourceType が URL の型 {rtype} と異なります。"),
+            format!("The resourceType is not {rtype}, the type in the URL."),
+        ),
+        None => ("resourceType がありません。".to_owned(), "There is no resourceType.".to_owned()),
+    };
+    Err(Error::bad_request(Issue::error(IssueCode::Structure, ja, en).at(rtype.as_str(), "/resourceType")))
+}
+
+/// The resource must carry the URL's id.
+pub(super) fn check_id(tree: &Json, rtype: &ResourceType, id: &ResourceId) -> Result<()> {
+    if tree.get_str("id") == Some(id.as_str()) {
+        return Ok(());
+    }
+    let (ja, en) = match tree.get("id") {
+        Some(_) => ("リソースの id が URL の id と異なります。", "The resource's id is not the one in the URL."),
+        None => {
+            ("更新するリソースには URL と同じ id が要ります。", "A resource to update needs an id, the one in the URL.")
+        }
+    };
+    Err(Error::bad_request(Issue::error(IssueCode::Invalid, ja, en).at(rtype.as_str(), "/id")))
+}
+
+fn syntax_error(error: SyntaxError) -> Error {
+    let place = format!("({}:{})", error.line, error.column);
+    let (ja, en) = match error.kind {
+        SyntaxErrorKind::NotUtf8 => ("本文が UTF-8 ではありません。", "The body is not UTF-8."),
+        SyntaxErrorKind::UnexpectedEnd => ("JSON が途中で終わっています。", "The JSON text ends too early."),
+        SyntaxErrorKind::UnexpectedCharacter => {
+            ("JSON の文法に合わない文字があります。", "A character does not fit the JSON grammar.")
+        }
+        SyntaxErrorKind::InvalidNumber => ("数の書き方が JSON に合いません。", "A number is not written as JSON asks."),
+        SyntaxErrorKind::InvalidString => {
+            ("文字列の書き方が JSON に合いません。", "A string is not written as JSON asks.")
+        }
+        SyntaxErrorKind::DuplicateKey => (
+            "同じ名前の項目が二度あります。どちらか一つにしてください。",
+            "A member stands twice in one object. Keep one of them.",
+        ),
+        SyntaxErrorKind::TooDeep => ("入れ子が深すぎます。", "The JSON text nests too deep."),
+        SyntaxErrorKind::TrailingText => ("JSON の後に余分な文字があります。", "There is text after the JSON value."),
+    };
+    let kind = if error.kind == SyntaxErrorKind::TooDeep { ErrorKind::TooLarge } else { ErrorKind::BadRequest };
+    let code = if kind == ErrorKind::TooLarge { IssueCode::TooLong } else { IssueCode::Structure };
+    let issue = Issue::new(
+        crate::fhir::outcome::Severity::Fatal,
+        code,
+        format!("{ja} {place}"),
+        format!("{en} {place}"),
+    );
+    Error::new(kind, issue.at("", error.pointer))
+}
+
+/// R4 `json.html`: nothing empty, `null` only as a placeholder.
+pub(super) fn check_rules(tree: &Json) -> Result<()> {
+    let root = tree.get_str("resourceType").unwrap_or_default();
+    let issues: Vec<Issue> = check_fhir_rules(tree)
+        .into_iter()
+        .map(|violation| {
+            let (ja, en) = match violation.rule {
+                FhirRule::EmptyObject => ("空のオブジェクトは使えません。", "An object must not be empty."),
+                FhirRule::EmptyArray => ("空の配列は使えません。", "An array must not be empty."),
+                FhirRule::EmptyString => ("空の文字列は使えません。", "A string must not be empty."),
+                FhirRule::MisplacedNull => (
+                    "null は、対になる配列に値があるときの場所取りにだけ使えます。",
+                    "null may only hold a place where the sibling array has a value.",
+                ),
+            };
+            let mend = ("項目ごと省いてください。", "Leave the member out.");
+            let issue = Issue::error(IssueCode::Structure, format!("{ja}{}", mend.0), format!("{en} {}", mend.1));
+            issue.at(root, violation.pointer).rule("json.html")
+        })
+        .take(100)
+        .collect();
+    if issues.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::BadRequest, issues }) }
+}

@@ -1,0 +1,63 @@
+//! read and vread. R4 `http.html#read`, `http.html#vread`.
+
+use crate::access::Caller;
+use crate::error::{Error, Result};
+use crate::fhir::id::ResourceKey;
+use crate::fhir::instant::Instant;
+use crate::store::{self, Version};
+
+use super::Gateway;
+
+/// What the caller has already (R4 `http.html#cread`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// `If-None-Match`: versions; an empty list is `*`.
+    pub none_match: Option<Vec<i64>>,
+    /// `If-Modified-Since`, whole seconds.
+    pub modified_since: Option<Instant>,
+}
+
+impl Freshness {
+    /// Whether the caller's copy is the current one. `If-None-Match` decides alone where it is there (RFC 9110 13.1.3).
+    pub fn is_current(&self, version: &Version) -> bool {
+        match (&self.none_match, self.modified_since) {
+            (Some(versions), _) => versions.is_empty() || versions.contains(&version.version),
+            (None, Some(since)) => version.at.0.div_euclid(1000) <= since.0.div_euclid(1000),
+            (None, None) => false,
+        }
+    }
+}
+
+impl Gateway {
+    /// The current version. 404 where there never was one, 410 where it is deleted.
+    pub async fn read(&self, _caller: &Caller, key: &ResourceKey) -> Result<Version> {
+        let mut connection = self.database.reader().await?;
+        present(store::current(&mut connection, key).await?, key)
+    }
+
+    /// The version of that number.
+    pub async fn vread(&self, _caller: &Caller, key: &ResourceKey, number: &str) -> Result<Version> {
+        let target = format!("{key}/_history/{number}");
+        let number = number.parse().map_err(|_| Error::not_found(&format!("{key}/_history/…")))?;
+        let mut connection = self.database.reader().await?;
+        match store::version(&mut connection, key, number).await? {
+            None => Err(Error::not_found(&target)),
+            Some(version) if version.body.is_none() => Err(Error::gone(&target)),
+            Some(version) => Ok(version),
+        }
+    }
+
+    /// The current version, a deletion included.
+    pub(super) async fn current(&self, key: &ResourceKey) -> Result<Option<Version>> {
+        let mut connection = self.database.reader().await?;
+        Ok(store::current(&mut connection, key).await?)
+    }
+}
+
+pub(super) fn present(version: Option<Version>, key: &ResourceKey) -> Result<Version> {
+    match version {
+        None => Err(Error::not_found(&key.to_string())),
+        Some(version) if version.body.is_none() => Err(Error::gone(&key.to_string())),
+        Some(version) => Ok(version),
+    }
+}

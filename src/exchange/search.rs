@@ -1,0 +1,52 @@
+//! search of a type. R4 `http.html#search`.
+
+use crate::access::Caller;
+use crate::error::Result;
+use crate::store::{self, Criteria, Version};
+
+use super::Gateway;
+
+/// A search with its result parameters.
+#[derive(Clone, Debug)]
+pub struct SearchQuery {
+    pub criteria: Criteria,
+    /// Resources on the page; 0 asks for the total alone.
+    pub count: Option<usize>,
+    /// The id after which the page starts.
+    pub after: Option<String>,
+    /// Whether the total is wanted.
+    pub total: bool,
+}
+
+/// A page, in the order of ids, so that what is inserted meanwhile makes no page skip or repeat a resource.
+#[derive(Clone, Debug)]
+pub struct SearchPage {
+    pub matches: Vec<Version>,
+    pub total: Option<i64>,
+    pub next: Option<String>,
+}
+
+impl Gateway {
+    /// The current, not deleted resources that match.
+    pub async fn search(&self, _caller: &Caller, query: &SearchQuery) -> Result<SearchPage> {
+        let mut connection = self.database.reader().await?;
+        let count = self.page_size(query.count);
+        let total = match query.total || count == 0 {
+            true => Some(store::count_matching(&mut connection, &query.criteria).await?),
+            false => None,
+        };
+        if count == 0 {
+            return Ok(SearchPage { matches: Vec::new(), total, next: None });
+        }
+        let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
+        let after = query.after.as_deref();
+        let mut ids = store::matching_ids(&mut connection, &query.criteria, after, limit).await?;
+        let more = ids.len() > count;
+        ids.truncate(count);
+        let next = ids.last().filter(|_| more).map(ToString::to_string);
+        let found = store::current_of(&mut connection, &query.criteria.rtype, &ids).await?;
+        // What was deleted between the two statements is no match any more.
+        let matches = found.into_iter().filter(|version| version.body.is_some()).collect();
+        Ok(SearchPage { matches, total, next })
+    }
+}

@@ -1,0 +1,404 @@
+//! Findings in words: what is wrong, what was found, what is expected, in Japanese and English, with the rule
+//! `profile|element|constraint`. Values are never repeated but for codes; texts appear as their length.
+
+use std::cmp::Ordering;
+
+use crate::fhir::json::Json;
+use crate::fhir::outcome::{Issue, IssueCode, Severity};
+
+use super::constraint::{Constraint, Level};
+use super::engine::{Finding, Problem};
+use super::registry::R4_DEFINITIONS;
+use super::shape::{Binding, Element, Shape, Strength, Structure};
+use super::slicing::{Slice, Slicing};
+use super::terminology::CodeSet;
+
+/// Codes shown of a value set.
+const SHOWN_CODES: usize = 12;
+
+fn rule(structure: &Structure, path: &str, key: &str) -> String {
+    let prefix = if structure.is_profile { "" } else { R4_DEFINITIONS };
+    format!("{prefix}{}|{path}|{key}", structure.name)
+}
+
+fn error(code: IssueCode, ja: String, en: String) -> Issue {
+    Issue::error(code, ja, en)
+}
+
+/// A schema finding as an issue, and the pointer below the finding's own that it belongs to.
+pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &Finding) -> (Issue, String) {
+    let member = finding.pointer.split('/').nth(1).unwrap_or_default();
+    let known = shape.members.get(member);
+    let element = known.and_then(|known| shape.elements.get(known.element));
+    let path = element.map_or(shape.path.as_str(), |element| element.path.as_str());
+    let value = node.pointer(&finding.pointer);
+    let at = |name: &str| shape.element(name.trim_end_matches("[x]")).map_or_else(|| format!("{}.{name}", shape.path), |element| element.path.clone());
+    let mut below = String::new();
+    let issue = match &finding.problem {
+        Problem::UnknownMember(name) => {
+            below = format!("/{}", crate::fhir::json::escape_pointer(name));
+            unknown_member(shape, structure, name)
+        }
+        Problem::Missing(name) => missing(structure, &at(name), name),
+        Problem::Absent(name) => {
+            below = format!("/{name}");
+            not_allowed(structure, &at(name), name)
+        }
+        Problem::SeveralOf(names) => several(structure, &shape.path, names),
+        Problem::SiblingMismatch(name) => siblings(structure, &at(name), name),
+        Problem::TooFew(limit) => count(structure, path, "min", *limit, value),
+        Problem::TooMany(limit) => count(structure, path, "max", *limit, value),
+        Problem::Empty => empty(structure, path),
+        Problem::OutOfRange => out_of_range(structure, path, element),
+        Problem::BadFormat(format) => bad_format(structure, path, format.trim_start_matches("fhir-"), value),
+        Problem::WrongKind => wrong_kind(structure, path, element, known.is_some_and(|known| known.sibling), value),
+    };
+    (issue, below)
+}
+
+fn unknown_member(shape: &Shape, structure: &Structure, name: &str) -> Issue {
+    let near = shape.members.keys().filter(|key| !key.starts_with('_')).map(|key| (distance(key, name), key)).min();
+    let near = near.filter(|(far, _)| *far <= 2).map(|(_, key)| key.as_str());
+    // A name that is not FHIR's may hold anything, so it is not repeated unless it looks like a name.
+    let plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let shown = if plain { format!("「{name}」") } else { String::new() };
+    let hint_ja = near.map(|key| format!("「{key}」ではありませんか。")).unwrap_or_default();
+    let hint_en = near.map(|key| format!(" Did you mean '{key}'?")).unwrap_or_default();
+    let shown_en = if plain { format!("'{name}' ") } else { String::new() };
+    error(
+        IssueCode::Structure,
+        format!("{} に要素{shown}はありません。{hint_ja}", shape.path),
+        format!("{} has no such element: {shown_en}is unknown.{hint_en}", shape.path),
+    )
+    .rule(rule(structure, &shape.path, "structure"))
+}
+
+/// Letters to change; enough for a hint.
+fn distance(left: &str, right: &str) -> usize {
+    if left.len().abs_diff(right.len()) > 2 || right.len() > 60 {
+        return usize::MAX;
+    }
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, letter) in left.chars().enumerate() {
+        let mut corner = at;
+        let mut last = at + 1;
+        for (column, other) in right.iter().enumerate() {
+            let up = row.get(column + 1).copied().unwrap_or_default();
+            let cost = (corner + usize::from(letter != *other)).min(up + 1).min(last + 1);
+            corner = up;
+            if let Some(cell) = row.get_mut(column) {
+                *cell = last;
+            }
+            last = cost;
+        }
+        if let Some(cell) = row.last_mut() {
+            *cell = last;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+fn missing(structure: &Structure, path: &str, name: &str) -> Issue {
+    error(IssueCode::Required, format!("必須の要素「{name}」がありません。"), format!("The required element '{name}' is missing."))
+        .rule(rule(structure, path, "min"))
+}
+
+fn not_allowed(structure: &Structure, path: &str, name: &str) -> Issue {
+    error(IssueCode::Structure, format!("要素「{name}」は、このプロファイルでは使えません。"), format!("The element '{name}' is not allowed by this profile."))
+        .rule(rule(structure, path, "max"))
+}
+
+fn several(structure: &Structure, path: &str, names: &str) -> Issue {
+    error(IssueCode::Structure, format!("選択型の要素は一つだけです: {names}。"), format!("Only one of these may stand: {names}."))
+        .rule(rule(structure, path, "choice"))
+}
+
+fn siblings(structure: &Structure, path: &str, name: &str) -> Issue {
+    error(
+        IssueCode::Structure,
+        format!("「{name}」と「_{name}」の配列は同じ長さで、両方が null の位置はあってはなりません。"),
+        format!("The arrays '{name}' and '_{name}' must be of one length, and no place may be null in both."),
+    )
+    .rule(rule(structure, path, "json"))
+}
+
+fn count(structure: &Structure, path: &str, key: &str, limit: u64, value: Option<&Json>) -> Issue {
+    let found = value.and_then(Json::as_array).map_or(0, <[Json]>::len);
+    let (ja, en) = if key == "min" { ("以上", "at least") } else { ("以下", "at most") };
+    error(
+        if key == "min" { IssueCode::Required } else { IssueCode::Structure },
+        format!("要素の数は{limit}{ja}でなければなりません({found}個ありました)。"),
+        format!("There must be {en} {limit}; {found} found."),
+    )
+    .rule(rule(structure, path, key))
+}
+
+fn empty(structure: &Structure, path: &str) -> Issue {
+    error(IssueCode::Structure, "空のオブジェクトは使えません。".into(), "An object must not be empty.".into()).rule(rule(structure, path, "ele-1"))
+}
+
+fn out_of_range(structure: &Structure, path: &str, element: Option<&Element>) -> Issue {
+    let type_name = type_names(element);
+    error(IssueCode::Value, format!("値が {type_name} の範囲にありません。"), format!("The value is outside the range of {type_name}."))
+        .rule(rule(structure, path, "type"))
+}
+
+fn type_names(element: Option<&Element>) -> String {
+    element.map(|element| element.types.iter().map(|spec| spec.code.as_str()).collect::<Vec<_>>().join(" | ")).unwrap_or_default()
+}
+
+fn bad_format(structure: &Structure, path: &str, format: &str, value: Option<&Json>) -> Issue {
+    let length = value.and_then(Json::as_str).map_or(0, |text| text.chars().count());
+    let (ja, en) = format_hint(format);
+    error(
+        IssueCode::Value,
+        format!("{format} の形式ではありません({length}文字)。{ja}"),
+        format!("Not in the form of {format} ({length} characters found). {en}"),
+    )
+    .rule(rule(structure, path, "type"))
+}
+
+fn format_hint(format: &str) -> (&'static str, &'static str) {
+    match format {
+        "date" => ("YYYY、YYYY-MM または YYYY-MM-DD(実在する日)。", "Use YYYY, YYYY-MM or YYYY-MM-DD, a day that exists."),
+        "dateTime" => ("YYYY-MM-DD または YYYY-MM-DDThh:mm:ss+09:00 など。", "Use YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with an offset or Z."),
+        "instant" => ("YYYY-MM-DDThh:mm:ss+09:00 など、秒と時差まで。", "Use YYYY-MM-DDThh:mm:ss with an offset or Z."),
+        "time" => ("hh:mm:ss。", "Use hh:mm:ss."),
+        "id" => ("英数字・「-」・「.」で64文字まで。", "Use up to 64 of A-Z a-z 0-9 - and full stop."),
+        "code" => ("前後に空白がなく、連続した空白のない文字列。", "No space at the ends, single spaces inside."),
+        "uri" | "url" => ("空白のない URI。", "A URI without white space."),
+        "canonical" => ("絶対 URI、または「#」で始まる参照。", "An absolute URI, or a fragment that begins with #."),
+        "oid" => ("urn:oid:1.2.… の形。", "Use urn:oid:1.2.…"),
+        "uuid" => ("urn:uuid: と小文字の UUID。", "Use urn:uuid: with lower-case digits."),
+        "base64Binary" => ("Base64。", "Use Base64."),
+        _ => ("空でなく、制御文字を含まない文字列。", "A text that is not empty and has no control characters."),
+    }
+}
+
+fn kind(value: Option<&Json>) -> (&'static str, &'static str) {
+    match value {
+        Some(Json::Object(_)) => ("オブジェクト", "an object"),
+        Some(Json::Array(_)) => ("配列", "an array"),
+        Some(Json::String(_)) => ("文字列", "a string"),
+        Some(Json::Number(_)) => ("数値", "a number"),
+        Some(Json::Bool(_)) => ("真偽値", "a boolean"),
+        Some(Json::Null) => ("null", "null"),
+        None => ("なし", "nothing"),
+    }
+}
+
+fn wrong_kind(structure: &Structure, path: &str, element: Option<&Element>, sibling: bool, value: Option<&Json>) -> Issue {
+    let (ja, en) = kind(value);
+    let array = element.is_some_and(|element| element.array);
+    let expected = if sibling { "id, extension".to_owned() } else { type_names(element) };
+    let (list_ja, list_en) = if array { ("の配列", "an array of ") } else { ("", "") };
+    error(
+        IssueCode::Structure,
+        format!("JSON の型が違います: {ja}ですが、{expected}{list_ja}でなければなりません。"),
+        format!("Wrong JSON form: found {en}, expected {list_en}{expected}."),
+    )
+    .rule(rule(structure, path, "type"))
+}
+
+pub fn no_resource_type() -> Issue {
+    error(IssueCode::Structure, "resourceType がありません。".into(), "resourceType is missing.".into())
+}
+
+pub fn unknown_type(name: &str) -> Issue {
+    let shown = if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) { name } else { "" };
+    error(IssueCode::Structure, format!("R4 にリソース型 {shown} はありません。"), format!("R4 has no resource type {shown}."))
+}
+
+pub fn too_deep() -> Issue {
+    error(IssueCode::Structure, "リソースの入れ子が深すぎます。".into(), "Resources are nested too deeply.".into())
+}
+
+pub fn unknown_profile(refuse: bool) -> Issue {
+    let severity = if refuse { Severity::Error } else { Severity::Warning };
+    Issue::new(
+        severity,
+        IssueCode::NotFound,
+        "宣言されたプロファイルは読み込まれていないため、検証していません。",
+        "The declared profile is not loaded, so it has not been checked.",
+    )
+}
+
+pub fn profile_of_other_type(canonical: &str, type_name: &str) -> Issue {
+    error(IssueCode::Invalid, format!("このプロファイルは {type_name} のものです。"), format!("This profile is for {type_name}."))
+        .rule(format!("{canonical}|{type_name}|type"))
+}
+
+pub fn no_rule() -> Issue {
+    error(
+        IssueCode::BusinessRule,
+        "この地域のどのプロファイルにも当たりません(設定により受け付けません)。".into(),
+        "No profile of this region applies, and the settings refuse such resources.".into(),
+    )
+}
+
+pub fn not_fixed(structure: &Structure, element: &Element, key: &str, expected: &Json) -> Issue {
+    let shown = crate::fhir::json::to_compact(expected);
+    let (ja, en) = if key == "fixed" { ("と一致", "be exactly") } else { ("を含む", "contain") };
+    error(IssueCode::Value, format!("値は {shown} {ja}ものでなければなりません。"), format!("The value must {en} {shown}."))
+        .rule(rule(structure, &element.path, key))
+}
+
+pub fn too_long(structure: &Structure, element: &Element, limit: usize, found: usize) -> Issue {
+    error(IssueCode::TooLong, format!("{limit}文字までです({found}文字)。"), format!("At most {limit} characters; {found} found."))
+        .rule(rule(structure, &element.path, "maxLength"))
+}
+
+pub fn out_of_bounds(structure: &Structure, element: &Element) -> Issue {
+    error(IssueCode::Value, "値が許された範囲にありません。".into(), "The value is outside the allowed range.".into())
+        .rule(rule(structure, &element.path, "range"))
+}
+
+pub fn code_not_in_set(structure: &Structure, element: &Element, binding: &Binding, set: &CodeSet, code: Option<&str>) -> Issue {
+    let severity = if binding.strength == Strength::Required { Severity::Error } else { Severity::Warning };
+    let shown = code.filter(|code| code.len() <= 40 && code.is_ascii() && !code.contains(' ')).unwrap_or_default();
+    let allowed = set.sample(SHOWN_CODES).map(|(codes, total)| {
+        let more = if total > codes.len() { format!(", … ({total})") } else { String::new() };
+        format!("{}{more}", codes.join(", "))
+    });
+    let (allowed_ja, allowed_en) = match &allowed {
+        Some(codes) => (format!(" 使えるコード: {codes}。"), format!(" Allowed: {codes}.")),
+        None => (String::new(), String::new()),
+    };
+    let set_url = &binding.value_set;
+    Issue::new(
+        severity,
+        IssueCode::CodeInvalid,
+        format!("コード「{shown}」は値セット {set_url} にありません。{allowed_ja}"),
+        format!("The code '{shown}' is not in the value set {set_url}.{allowed_en}"),
+    )
+    .rule(rule(structure, &element.path, "binding"))
+}
+
+pub fn broken(structure: &Structure, path: &str, constraint: &Constraint) -> Issue {
+    let severity = if constraint.level == Level::Error { Severity::Error } else { Severity::Warning };
+    let (key, text) = (&constraint.key, &constraint.text);
+    let ja = if constraint.ja.is_empty() { format!("不変条件 {key} が成り立ちません: {text}") } else { format!("{} ({key})", constraint.ja) };
+    let en = if constraint.en.is_empty() { format!("The invariant {key} does not hold: {text}") } else { format!("{} ({key})", constraint.en) };
+    Issue::new(severity, IssueCode::Invariant, ja, en).rule(rule(structure, path, key))
+}
+
+pub fn undecided(structure: &Structure, path: &str, constraint: &Constraint) -> Issue {
+    let key = &constraint.key;
+    Issue::warning(IssueCode::Processing, format!("不変条件 {key} は判定できませんでした。"), format!("The invariant {key} could not be decided."))
+        .rule(rule(structure, path, key))
+}
+
+pub fn slice_count(structure: &Structure, element: &Element, slice: &Slice, found: u32) -> Issue {
+    let name = &slice.name;
+    let max = slice.max.map_or_else(|| "*".to_owned(), |max| max.to_string());
+    error(
+        if found < slice.min { IssueCode::Required } else { IssueCode::Structure },
+        format!("スライス「{name}」は {}..{max} 個でなければなりません({found}個ありました)。", slice.min),
+        format!("The slice '{name}' must occur {}..{max} times; {found} found.", slice.min),
+    )
+    .rule(rule(structure, &format!("{}:{name}", element.path), if found < slice.min { "min" } else { "max" }))
+}
+
+pub fn in_no_slice(structure: &Structure, element: &Element, slicing: &Slicing) -> Issue {
+    let names: Vec<&str> = slicing.slices.iter().map(|slice| slice.name.as_str()).collect();
+    let names = names.join(", ");
+    error(
+        IssueCode::Structure,
+        format!("どのスライスにも当たりません。使えるスライス: {names}。"),
+        format!("Matches none of the slices, and others are not allowed: {names}."),
+    )
+    .rule(rule(structure, &element.path, "slicing"))
+}
+
+pub fn slice_order(structure: &Structure, element: &Element) -> Issue {
+    error(IssueCode::Structure, "スライスの順序が違います。".into(), "The slices are out of order.".into())
+        .rule(rule(structure, &element.path, "slicing"))
+}
+
+pub fn wrong_resource_type(structure: &Structure, element: &Element, found: &str) -> Issue {
+    let expected = type_names(Some(element));
+    error(IssueCode::Structure, format!("リソース型は {expected} でなければなりません({found} でした)。"), format!("The resource must be of type {expected}; found {found}."))
+        .rule(rule(structure, &element.path, "type"))
+}
+
+pub fn extension_content(both: bool) -> Issue {
+    let (ja, en) = if both {
+        ("拡張は値と下位の拡張の両方をもてません。", "An extension must not have both a value and extensions.")
+    } else {
+        ("拡張には値か下位の拡張が必要です。", "An extension needs a value or extensions.")
+    };
+    Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}Extension|Extension|ext-1"))
+}
+
+pub fn relative_extension() -> Issue {
+    Issue::error(IssueCode::Extension, "拡張の url は絶対 URI でなければなりません。", "An extension's url must be absolute.")
+        .rule(format!("{R4_DEFINITIONS}Extension|Extension.url|type"))
+}
+
+pub fn unknown_extension(url: &str, modifier: bool, refuse: bool) -> Issue {
+    let severity = if refuse { Severity::Error } else { Severity::Warning };
+    let shown = if url.len() <= 200 && url.is_ascii() { url } else { "" };
+    let (ja, en) = if modifier { ("修飾拡張", "modifier extension") } else { ("拡張", "extension") };
+    Issue::new(
+        severity,
+        IssueCode::Extension,
+        format!("{ja} {shown} の定義は読み込まれていません。"),
+        format!("The definition of the {en} {shown} is not loaded."),
+    )
+}
+
+pub fn dangling_fragment() -> Issue {
+    Issue::error(IssueCode::NotFound, "参照先の内包リソースがありません。", "No contained resource has this id.")
+        .rule(format!("{R4_DEFINITIONS}Reference|Reference|ref-1"))
+}
+
+pub fn reference_form() -> Issue {
+    Issue::error(
+        IssueCode::Value,
+        "参照は 型/id、絶対 URL、urn:uuid:… または #id の形で書きます。",
+        "Write a reference as Type/id, an absolute URL, urn:uuid:… or #id.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Reference|Reference.reference|form"))
+}
+
+pub fn wrong_target(structure: &Structure, element: &Element, found: &str, allowed: &[String]) -> Issue {
+    let allowed = allowed.join(", ");
+    error(IssueCode::Structure, format!("参照先の型 {found} は使えません。使える型: {allowed}。"), format!("A reference to {found} is not allowed here. Allowed: {allowed}."))
+        .rule(rule(structure, &element.path, "target"))
+}
+
+pub fn period_reversed() -> Issue {
+    Issue::error(IssueCode::Invariant, "期間の開始が終了より後です。", "The period starts after its end.").rule(format!("{R4_DEFINITIONS}Period|Period|per-1"))
+}
+
+pub fn contained_without_id() -> Issue {
+    Issue::error(IssueCode::Required, "内包リソースには id が必要です。", "A contained resource needs an id.").rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
+}
+
+pub fn dom(key: &str) -> Issue {
+    let (ja, en) = match key {
+        "dom-2" => ("内包リソースの中にさらに内包はできません。", "A contained resource must not contain resources."),
+        "dom-3" => ("どこからも参照されない内包リソースです。", "Nothing refers to this contained resource."),
+        "dom-4" => ("内包リソースに versionId と lastUpdated は置けません。", "A contained resource has no versionId or lastUpdated."),
+        _ => ("内包リソースにセキュリティラベルは置けません。", "A contained resource has no security labels."),
+    };
+    Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource|{key}"))
+}
+
+pub fn narrative(key: &str, ja: &str, en: &str) -> Issue {
+    Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}Narrative|Narrative.div|{key}"))
+}
+
+/// Whether `start` is surely after `end`: compared as far as both go, times by their instant.
+pub fn after(start: &str, end: &str) -> bool {
+    if let (Some(start), Some(end)) = (instant(start), instant(end)) {
+        return start > end;
+    }
+    let common = start.len().min(end.len()).min(10);
+    matches!((start.get(..common), end.get(..common)), (Some(start), Some(end)) if start.cmp(end) == Ordering::Greater)
+}
+
+fn instant(text: &str) -> Option<chrono::DateTime<chrono::FixedOffset>> {
+    chrono::DateTime::parse_from_rfc3339(text).ok()
+}

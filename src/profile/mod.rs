@@ -1,0 +1,328 @@
+//! Profiles as the contract: definitions are compiled once, at start, into rules that every write, `$validate` and
+//! `kakehashi validate` run.
+//!
+//! ```text
+//! r4-facts (pack) ──► facts ──► base ─────► Structure (closed)  ─┐
+//! fhir-profiles/  ──► snapshot ► overlay ─► Structure (open)    ─┼─► walk ─► Issues
+//! CodeSystem, ValueSet ─► terminology      profile-rules ► rules ─┘    │
+//!                                          Shape ─► json_schema ─► engine (jsonschema)
+//! ```
+//!
+//! Non-features of this increment: what [`NON_FEATURES`] lists; the existence of reference targets (the exchange
+//! decides it inside a transaction); target *profiles* (their types are checked); preferred and example bindings;
+//! displays; best-practice invariants.
+
+mod base;
+mod capability;
+mod complex_rules;
+mod constraint;
+mod engine;
+mod facts;
+mod format;
+mod inner;
+mod issue;
+mod json_schema;
+mod keyword;
+mod narrative;
+mod order;
+mod overlay;
+mod registry;
+mod rules;
+mod search;
+mod shape;
+mod slicing;
+mod snapshot;
+mod terminology;
+mod value_rules;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use crate::fhir::json::{Json, Limits, parse};
+use crate::fhir::outcome::Issue;
+
+pub use capability::{Interaction, ServedType};
+pub use search::{SearchComponent, SearchKind, SearchParameter};
+pub use snapshot::NON_FEATURES;
+
+use facts::Facts;
+use inner::Inner;
+use registry::Registry;
+use rules::Rules;
+use terminology::Terminology;
+use walk::Walk;
+
+/// A file of `fhir-profiles/`, from disk or embedded; the path is relative to that folder.
+pub struct SourceFile {
+    pub path: String,
+    pub text: String,
+}
+
+/// How strict the gateway is about what the definitions do not cover.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// A resource of a type that has rules, but which meets none of them.
+    pub refuse_unmatched: bool,
+    /// An extension whose definition is not loaded.
+    pub refuse_unknown_extensions: bool,
+    /// A `meta.profile` that is not loaded.
+    pub refuse_unknown_profiles: bool,
+}
+
+/// Why the definitions cannot be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    pub file: String,
+    pub element: String,
+    pub reason: String,
+}
+
+impl LoadError {
+    pub(crate) fn new(file: impl Into<String>, element: impl Into<String>, reason: impl Into<String>) -> Self {
+        LoadError { file: file.into(), element: element.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.file, self.element, self.reason)
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// A definition that the gateway serves read-only, as its file has it.
+#[derive(Clone, Debug)]
+pub struct ConformanceResource {
+    pub resource_type: String,
+    pub id: String,
+    pub url: Option<String>,
+    pub text: String,
+}
+
+/// Everything that has been compiled. Built once; shared by reference.
+pub struct Definitions {
+    inner: Inner,
+    served: Vec<ServedType>,
+    capability: Json,
+    conformance: Vec<ConformanceResource>,
+    search: search::Index,
+    summaries: HashMap<String, OnceLock<Vec<String>>>,
+}
+
+impl Definitions {
+    /// Compiles the pack of R4 facts (gzipped, as `examples/distil_r4.rs` writes it) and the region's files.
+    /// All or nothing: every problem of every file is named.
+    pub fn load(pack: &[u8], files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
+        let facts = Facts::read(pack).map_err(|reason| vec![LoadError::new("r4", "pack", reason)])?;
+        let facts = Arc::new(facts);
+        let sorted = Sorted::read(files)?;
+        let terminology = Arc::new(sorted.terminology(&facts));
+        let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
+        let mut errors = registry.load(sorted.of_type("StructureDefinition"));
+        errors.extend(unknown_sets(&registry, &terminology));
+        let rules = match sorted.rules {
+            Some((path, text)) => Rules::load(path, text, |url| registry.profile(url).is_some()),
+            None => Ok(Rules::default()),
+        };
+        let rules = rules.unwrap_or_else(|problems| {
+            errors.extend(problems);
+            Rules::default()
+        });
+        let (search, problems) = search::Index::load(Arc::clone(&facts), &sorted.of_type("SearchParameter"));
+        errors.extend(problems);
+        let (capability, served) = match sorted.template {
+            Some((path, text)) => capability::read(path, text, &registry).unwrap_or_else(|problem| {
+                errors.push(problem);
+                (Json::Null, Vec::new())
+            }),
+            None => (Json::Null, Vec::new()),
+        };
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let summaries = facts.names("type").map(|name| (name.to_owned(), OnceLock::new())).collect();
+        let inner = Inner { registry, terminology, rules, settings };
+        let conformance = sorted.conformance;
+        let definitions = Definitions { inner, served, capability, conformance, search, summaries };
+        definitions.warm();
+        Ok(definitions)
+    }
+
+    /// Compiles what the served types need, so that no request pays for it.
+    fn warm(&self) {
+        for served in &self.served {
+            let Some(structure) = self.inner.registry.base(&served.name) else { continue };
+            for shape in &structure.shapes {
+                json_schema::schema(structure, shape);
+            }
+        }
+        for structure in self.inner.registry.local() {
+            for shape in &structure.shapes {
+                json_schema::schema(structure, shape);
+            }
+        }
+    }
+
+    /// All findings, errors and warnings, in document order: base R4 of its type, the profile that the rules select,
+    /// those in `meta.profile`; contained resources and Bundle entries, too.
+    pub fn validate(&self, resource: &Json) -> Vec<Issue> {
+        let mut walk = Walk::new(&self.inner, resource);
+        walk.resource(resource, false);
+        order::in_document_order(resource, walk.finish())
+    }
+
+    /// The profiles that a resource is held to, beyond its base type: the rules' choice, then the declared ones
+    /// that are loaded.
+    pub fn selected_profiles(&self, resource: &Json) -> Vec<String> {
+        let type_name = resource.get_str("resourceType").unwrap_or_default();
+        let mut profiles: Vec<String> =
+            self.inner.rules.select(type_name, resource).into_iter().map(str::to_owned).collect();
+        let declared = resource.get("meta").map(|meta| meta.items("profile")).unwrap_or_default();
+        for canonical in declared.iter().filter_map(Json::as_str) {
+            let loaded = self.inner.registry.profile(canonical).is_some_and(|structure| structure.is_profile);
+            if loaded && !profiles.iter().any(|profile| profile == canonical) {
+                profiles.push(canonical.to_owned());
+            }
+        }
+        profiles
+    }
+
+    /// Whether R4 has a concrete resource type of this name.
+    pub fn is_known_type(&self, resource_type: &str) -> bool {
+        self.inner.registry.is_resource(resource_type)
+    }
+
+    /// The types in the CapabilityStatement template, with what clients may do.
+    pub fn served_types(&self) -> &[ServedType] {
+        &self.served
+    }
+
+    pub fn capability_template(&self) -> &Json {
+        &self.capability
+    }
+
+    /// StructureDefinitions, ValueSets, CodeSystems, SearchParameters and so on, to be served read-only.
+    pub fn conformance_resources(&self) -> &[ConformanceResource] {
+        &self.conformance
+    }
+
+    /// R4's parameters of a type (with those of Resource and DomainResource) and the region's own.
+    pub fn search_parameters(&self, resource_type: &str) -> &[SearchParameter] {
+        self.search.of_type(resource_type)
+    }
+
+    /// The resource types in a compartment and the parameters by which they belong to it.
+    pub fn compartment(&self, name: &str) -> HashMap<String, Vec<String>> {
+        self.search.compartment(name)
+    }
+
+    /// Whether a member is an array: `("Patient.name", "given")`, `("HumanName", "given")`.
+    pub fn element_repeats(&self, type_path: &str, name: &str) -> Option<bool> {
+        let (_, shape) = self.inner.shape(type_path)?;
+        inner::member_element(shape, name).map(|element| element.array)
+    }
+
+    /// The JSON members of a type that `_summary=true` keeps.
+    pub fn summary_elements(&self, resource_type: &str) -> &[String] {
+        let collect = || self.members(resource_type, |element| element.summary);
+        self.summaries.get(resource_type).map(|slot| slot.get_or_init(collect).as_slice()).unwrap_or_default()
+    }
+
+    /// The members that no answer may leave out: `_elements` and `_summary=text` keep them.
+    pub fn mandatory_elements(&self, resource_type: &str) -> Vec<String> {
+        self.members(resource_type, |element| element.min > 0)
+    }
+
+    fn members(&self, resource_type: &str, wanted: impl Fn(&shape::Element) -> bool) -> Vec<String> {
+        let Some((_, shape)) = self.inner.shape(resource_type) else { return Vec::new() };
+        let kept = shape.elements.iter().filter(|element| wanted(element));
+        kept.flat_map(|element| element.json_names().into_iter().map(|(_, name, _)| name)).collect()
+    }
+}
+
+/// Required bindings of the region's profiles must name a value set that is here.
+fn unknown_sets(registry: &Registry, terminology: &Terminology) -> Vec<LoadError> {
+    let mut errors = Vec::new();
+    for structure in registry.local() {
+        for element in structure.shapes.iter().flat_map(|shape| &shape.elements) {
+            if let Some(binding) = &element.rules.binding
+                && binding.strength == shape::Strength::Required
+                && !terminology.knows_value_set(&binding.value_set)
+            {
+                let reason = format!("the value set {} is not loaded", binding.value_set);
+                errors.push(LoadError::new(&structure.name, &element.path, reason));
+            }
+        }
+    }
+    errors
+}
+
+/// The files by what they are.
+struct Sorted<'a> {
+    resources: Vec<(String, Value)>,
+    conformance: Vec<ConformanceResource>,
+    rules: Option<(&'a str, &'a str)>,
+    template: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Sorted<'a> {
+    fn read(files: &'a [SourceFile]) -> Result<Sorted<'a>, Vec<LoadError>> {
+        let mut sorted = Sorted { resources: Vec::new(), conformance: Vec::new(), rules: None, template: None };
+        let mut errors = Vec::new();
+        for file in files {
+            let folder = file.path.split('/').next().unwrap_or_default();
+            match file.path.as_str() {
+                "profile-rules.toml" => sorted.rules = Some((&file.path, &file.text)),
+                "CapabilityStatement-template.json" => sorted.template = Some((&file.path, &file.text)),
+                // The FHIR package's manifest, examples and the pack are no definitions.
+                path if !path.ends_with(".json") || !path.contains('/') || matches!(folder, "examples" | "r4" | "packages") => {}
+                _ => match read_resource(file) {
+                    Ok((resource, served)) => {
+                        sorted.resources.push((file.path.clone(), resource));
+                        sorted.conformance.push(served);
+                    }
+                    Err(error) => errors.push(error),
+                },
+            }
+        }
+        sorted.resources.sort_by(|left, right| left.0.cmp(&right.0));
+        if errors.is_empty() { Ok(sorted) } else { Err(errors) }
+    }
+
+    fn of_type(&self, resource_type: &str) -> Vec<(String, Value)> {
+        let wanted = self.resources.iter().filter(|(_, resource)| resource["resourceType"] == resource_type);
+        wanted.cloned().collect()
+    }
+
+    fn terminology(&self, facts: &Arc<Facts>) -> Terminology {
+        let mut terminology = Terminology::new(Arc::clone(facts));
+        for (_, resource) in &self.resources {
+            match resource["resourceType"].as_str() {
+                Some("CodeSystem") => terminology.add_code_system(resource),
+                Some("ValueSet") => terminology.add_value_set(resource),
+                _ => {}
+            }
+        }
+        terminology
+    }
+}
+
+fn read_resource(file: &SourceFile) -> Result<(Value, ConformanceResource), LoadError> {
+    let error = |reason: String| LoadError::new(&file.path, "", reason);
+    // Our own parser first: it refuses duplicate keys and tells the line.
+    let tree = parse(file.text.as_bytes(), Limits::default()).map_err(|problem| error(problem.to_string()))?;
+    let resource: Value = serde_json::from_str(&file.text).map_err(|problem| error(problem.to_string()))?;
+    let text = |key: &str| tree.get_str(key).map(str::to_owned);
+    let resource_type = text("resourceType").ok_or_else(|| error("resourceType is missing".into()))?;
+    let id = text("id").ok_or_else(|| error("id is missing".into()))?;
+    let served = ConformanceResource { resource_type, id, url: text("url"), text: file.text.clone() };
+    Ok((resource, served))
+}

@@ -1,0 +1,337 @@
+//! The walk: goes down a resource with its base type and profiles, runs the compiled schema of each object, and
+//! applies what a schema cannot say.
+
+use std::fmt::Write as _;
+
+use crate::fhir::json::{Json, Object, escape_pointer};
+use crate::fhir::outcome::{Issue, IssueCode};
+
+use super::inner::Inner;
+use super::issue;
+use super::json_schema;
+use super::shape::{Element, Kind, Member, Structure};
+use super::slicing::{Openness, Slicing};
+
+/// After so many findings the walk only counts.
+const ISSUE_LIMIT: usize = 200;
+
+/// Resources within resources (contained, Bundle entries, parameters) deeper than this are refused.
+const NESTING_LIMIT: usize = 8;
+
+/// One validation.
+pub struct Walk<'a> {
+    pub inner: &'a Inner,
+    pub root_type: &'a str,
+    /// JSON pointer of the value that is being looked at.
+    pub pointer: String,
+    pub issues: Vec<Issue>,
+    pub omitted: usize,
+    /// The resources around the value, outermost first.
+    pub scopes: Vec<Scope<'a>>,
+}
+
+/// A resource that the walk is in.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    pub resource: &'a Json,
+    pub is_contained: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(inner: &'a Inner, root: &'a Json) -> Walk<'a> {
+        let root_type = root.get_str("resourceType").unwrap_or("Resource");
+        Walk { inner, root_type, pointer: String::new(), issues: Vec::new(), omitted: 0, scopes: Vec::new() }
+    }
+
+    pub fn report(&mut self, issue: Issue) {
+        let pointer = self.pointer.clone();
+        self.report_at(issue, pointer);
+    }
+
+    pub fn report_at(&mut self, issue: Issue, pointer: String) {
+        if self.issues.len() < ISSUE_LIMIT {
+            self.issues.push(issue.at(self.root_type, pointer));
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Runs `f` with the pointer one member further down.
+    pub fn within<T>(&mut self, member: &str, f: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        if member.contains(['~', '/']) { self.pointer.push_str(&escape_pointer(member)) } else { self.pointer.push_str(member) }
+        let answer = f(self);
+        self.pointer.truncate(length);
+        answer
+    }
+
+    pub fn within_index<T>(&mut self, index: usize, f: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.pointer, "/{index}");
+        let answer = f(self);
+        self.pointer.truncate(length);
+        answer
+    }
+
+    /// A whole resource: base type, the profile that the rules select, and the declared ones.
+    pub fn resource(&mut self, node: &'a Json, is_contained: bool) {
+        let Some(type_name) = node.get_str("resourceType") else {
+            self.report(issue::no_resource_type());
+            return;
+        };
+        if !self.inner.registry.is_resource(type_name) {
+            self.within("resourceType", |walk| walk.report(issue::unknown_type(type_name)));
+            return;
+        }
+        if self.scopes.len() >= NESTING_LIMIT {
+            self.report(issue::too_deep());
+            return;
+        }
+        let Some(structure) = self.inner.registry.base(type_name) else { return };
+        self.scopes.push(Scope { resource: node, is_contained });
+        self.typed(structure, node);
+        self.resource_rules(node, structure);
+        let selected = self.inner.rules.select(type_name, node);
+        match selected {
+            Some(profile) => self.profile(profile, type_name, node),
+            None if !is_contained && self.inner.settings.refuse_unmatched && self.inner.rules.has(type_name) => {
+                self.report(issue::no_rule());
+            }
+            None => {}
+        }
+        self.declared_profiles(type_name, node, selected);
+        self.scopes.pop();
+    }
+
+    fn declared_profiles(&mut self, type_name: &str, node: &'a Json, selected: Option<&str>) {
+        let declared = node.get("meta").map(|meta| meta.items("profile")).unwrap_or_default();
+        for (index, canonical) in declared.iter().enumerate().take(32) {
+            let Some(canonical) = canonical.as_str() else { continue };
+            if selected == Some(canonical) {
+                continue;
+            }
+            let length = self.pointer.len();
+            let _ = write!(self.pointer, "/meta/profile/{index}");
+            let found = self.inner.registry.profile(canonical);
+            match found {
+                None => self.report(issue::unknown_profile(self.inner.settings.refuse_unknown_profiles)),
+                Some(structure) if structure.type_name != type_name => {
+                    let general = matches!(structure.name.as_str(), "Resource" | "DomainResource");
+                    if !general {
+                        self.report(issue::profile_of_other_type(canonical, &structure.type_name));
+                    }
+                }
+                Some(_) => {}
+            }
+            self.pointer.truncate(length);
+            if found.is_some_and(|structure| structure.is_profile && structure.type_name == type_name) {
+                self.profile(canonical, type_name, node);
+            }
+        }
+    }
+
+    /// A profile on the resource in whose scope the walk is.
+    pub fn profile(&mut self, canonical: &str, type_name: &str, node: &'a Json) {
+        if let Some(structure) = self.inner.registry.profile(canonical)
+            && structure.is_profile
+            && structure.type_name == type_name
+        {
+            self.object(structure, 0, node);
+        }
+    }
+
+    /// A value of a base type, with the invariants of the types that it specialises.
+    fn typed(&mut self, structure: &'a Structure, node: &'a Json) {
+        self.object(structure, 0, node);
+        for base in self.inner.registry.chain(structure).skip(1) {
+            if let Some(root) = base.shapes.first() {
+                self.constraints(&root.constraints, base, &root.path, node);
+            }
+        }
+    }
+
+    /// One object by one shape.
+    pub fn object(&mut self, structure: &'a Structure, at: usize, node: &'a Json) {
+        let Some(shape) = structure.shapes.get(at) else { return };
+        if let Some(schema) = json_schema::schema(structure, shape)
+            && !schema.is_valid(node)
+        {
+            for finding in schema.findings(node) {
+                let pointer = format!("{}{}", self.pointer, finding.pointer);
+                let (issue, below) = issue::of_finding(structure, shape, node, &finding);
+                self.report_at(issue, pointer + &below);
+            }
+        }
+        let Some(object) = node.as_object() else { return };
+        self.constraints(&shape.constraints, structure, &shape.path, node);
+        for (name, value) in object.iter() {
+            if let Some(member) = shape.members.get(name)
+                && let Some(element) = shape.elements.get(member.element)
+            {
+                self.within(name, |walk| walk.member(structure, element, *member, value));
+            }
+        }
+        for element in shape.elements.iter().filter(|element| element.slicing.is_some()) {
+            self.sliced(structure, element, object);
+        }
+    }
+
+    fn member(&mut self, structure: &'a Structure, element: &'a Element, member: Member, value: &'a Json) {
+        match value {
+            Json::Array(items) if element.array => {
+                for (index, item) in items.iter().enumerate() {
+                    self.within_index(index, |walk| walk.value(structure, element, member, item));
+                }
+            }
+            Json::Array(_) => {}
+            _ if element.array => {}
+            _ => self.value(structure, element, member, value),
+        }
+    }
+
+    /// One value of an element.
+    fn value(&mut self, structure: &'a Structure, element: &'a Element, member: Member, value: &'a Json) {
+        if member.sibling {
+            if !structure.is_profile && let Some(base) = self.inner.registry.base("Element") && value.as_object().is_some() {
+                self.object(base, 0, value);
+            }
+            return;
+        }
+        if value == &Json::Null {
+            return;
+        }
+        if !element.rules.is_empty() {
+            self.value_rules(structure, element, value);
+        }
+        let Some(spec) = element.types.get(member.type_index) else { return };
+        if !matches!(value, Json::Object(_)) {
+            if !structure.is_profile && spec.code == "canonical" {
+                self.canonical(value);
+            }
+            return;
+        }
+        match element.child {
+            Some(child) => self.object(structure, child, value),
+            None if structure.is_profile => {}
+            None if spec.code == "Resource" => self.resource(value, element.name == "contained"),
+            None => {
+                if let Some(base) = self.inner.registry.structure(spec) {
+                    self.typed(base, value);
+                }
+                self.complex_rules(element, spec, value);
+            }
+        }
+        if structure.is_profile {
+            self.narrowed_type(structure, element, spec, value);
+        }
+        for profile in &spec.profiles {
+            // Several profiles on one type: a value that satisfies any will do; only one is checked in full.
+            if spec.profiles.len() == 1 {
+                self.type_profile(profile, value);
+            }
+        }
+    }
+
+    fn type_profile(&mut self, canonical: &str, value: &'a Json) {
+        let registry = &self.inner.registry;
+        let Some(structure) = registry.profile(canonical).or_else(|| {
+            (!canonical.contains(':')).then(|| registry.profile(&format!("{}{canonical}", super::registry::R4_DEFINITIONS))).flatten()
+        }) else {
+            return;
+        };
+        if !structure.is_profile {
+            return;
+        }
+        if structure.kind == Kind::Resource {
+            self.scopes.push(Scope { resource: value, is_contained: false });
+            self.object(structure, 0, value);
+            self.scopes.pop();
+        } else {
+            self.object(structure, 0, value);
+        }
+    }
+
+    /// Counts the values of each slice and applies the slice's rules to them.
+    fn sliced(&mut self, structure: &'a Structure, element: &'a Element, object: &'a Object) {
+        let Some(slicing) = &element.slicing else { return };
+        let mut counts = vec![0_u32; slicing.slices.len()];
+        let (mut last, mut outside) = (0, false);
+        for (type_index, name, _) in element.json_names() {
+            let Some(value) = object.get(&name) else { continue };
+            let items = if element.array { value.as_array().unwrap_or_default() } else { std::slice::from_ref(value) };
+            let type_code = element.types.get(type_index).map(|spec| spec.code.as_str()).unwrap_or_default();
+            for (index, item) in items.iter().enumerate() {
+                let found = slicing.slices.iter().position(|slice| slice.matches(item, type_code));
+                let length = self.pointer.len();
+                let _ = write!(self.pointer, "/{name}");
+                if element.array {
+                    let _ = write!(self.pointer, "/{index}");
+                }
+                self.in_slice(structure, element, slicing, (found, &mut last, &mut outside), item);
+                self.pointer.truncate(length);
+                if let Some(count) = found.and_then(|at| counts.get_mut(at)) {
+                    *count += 1;
+                }
+            }
+        }
+        for (slice, count) in slicing.slices.iter().zip(counts) {
+            if count < slice.min || slice.max.is_some_and(|max| count > max) {
+                let length = self.pointer.len();
+                if count > 0 {
+                    let _ = write!(self.pointer, "/{}", element.name);
+                }
+                self.report(issue::slice_count(structure, element, slice, count));
+                self.pointer.truncate(length);
+            }
+        }
+    }
+
+    fn in_slice(
+        &mut self,
+        structure: &'a Structure,
+        element: &'a Element,
+        slicing: &'a Slicing,
+        (found, last, outside): (Option<usize>, &mut usize, &mut bool),
+        item: &'a Json,
+    ) {
+        let Some(at) = found else {
+            if slicing.rules == Openness::Closed {
+                self.report(issue::in_no_slice(structure, element, slicing));
+            }
+            *outside = true;
+            return;
+        };
+        if (slicing.ordered && at < *last) || (slicing.rules == Openness::OpenAtEnd && *outside) {
+            self.report(issue::slice_order(structure, element));
+        }
+        *last = at;
+        if let Some(slice) = slicing.slices.get(at) {
+            self.value(structure, &slice.element, Member { element: 0, type_index: 0, sibling: false }, item);
+        }
+    }
+
+    /// A profile may allow fewer target types, or fewer types of resource, than the base.
+    fn narrowed_type(&mut self, structure: &Structure, element: &Element, spec: &super::shape::TypeRef, value: &'a Json) {
+        if spec.code == "Reference" && !spec.targets.is_empty() {
+            self.reference_target(structure, element, spec, value);
+        }
+        if let Some(found) = value.get_str("resourceType") {
+            let fits = |spec: &super::shape::TypeRef| matches!(spec.code.as_str(), "Resource" | "DomainResource") || spec.code == found;
+            if !element.types.iter().any(fits) {
+                let issue = issue::wrong_resource_type(structure, element, found);
+                self.report(issue);
+            }
+        }
+    }
+
+    /// The count of findings that were left out, as a last word.
+    pub fn finish(mut self) -> Vec<Issue> {
+        if self.omitted > 0 {
+            let (ja, en) = (format!("ほかに{}件あります。", self.omitted), format!("{} more findings are not shown.", self.omitted));
+            self.issues.push(Issue::warning(IssueCode::Informational, ja, en));
+        }
+        self.issues
+    }
+}

@@ -1,0 +1,73 @@
+//! Index rows from a resource's content.
+
+use std::collections::BTreeSet;
+
+use crate::fhir::id::ResourceId;
+use crate::fhir::json::Json;
+use crate::store::{Reference, Token, parameter_id};
+
+/// The tokens of the search parameter `identifier`: R4 defines it as the element of that name on every type that has it.
+pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
+    let param = parameter_id(rtype, "identifier");
+    let element = resource.get("identifier");
+    let identifiers = match element {
+        Some(Json::Array(items)) => items.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+        None => &[],
+    };
+    let token = |identifier: &Json| {
+        let code = identifier.get_str("value")?.to_owned();
+        Some(Token { param, code, system: identifier.get_str("system").unwrap_or_default().to_owned() })
+    };
+    identifiers.iter().filter_map(token).collect()
+}
+
+/// Every literal `Type/id` reference in the resource, `contained` included.
+pub fn literal_references(resource: &Json) -> BTreeSet<Reference> {
+    let mut found = BTreeSet::new();
+    visit(resource, &mut found);
+    found
+}
+
+fn visit(node: &Json, found: &mut BTreeSet<Reference>) {
+    match node {
+        Json::Object(object) => {
+            for (key, value) in object.iter() {
+                match value {
+                    Json::String(text) if key == "reference" => found.extend(parse_reference(text)),
+                    _ => visit(value, found),
+                }
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| visit(item, found)),
+        _ => {}
+    }
+}
+
+/// `Type/id`, with or without a version (R4 `references.html#literal`).
+fn parse_reference(text: &str) -> Option<Reference> {
+    let mut parts = text.split('/');
+    let (target_type, target_id) = (parts.next()?, parts.next()?);
+    let versioned = match parts.next() {
+        None => true,
+        Some(word) => word == "_history" && parts.next().is_some() && parts.next().is_none(),
+    };
+    let named = target_type.starts_with(|first: char| first.is_ascii_uppercase())
+        && target_type.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let id = ResourceId::parse(target_id)?;
+    (versioned && named).then(|| Reference { target_type: target_type.to_owned(), target_id: id.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literal_references_are_local_ones_only() {
+        let local = |text: &str| parse_reference(text).is_some();
+        assert!(local("Patient/1") && local("Patient/1/_history/2"));
+        for text in ["#p", "urn:uuid:1", "http://a/Patient/1", "Patient", "Patient/a b", "Patient?x=y", "patient/1"] {
+            assert!(!local(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A query string read into criteria. R4 `search.html`.
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone, Utc};
+
+use crate::error::{Error, Result};
+use crate::fhir::id::ResourceType;
+use crate::fhir::instant::Instant;
+use crate::fhir::outcome::{Issue, IssueCode};
+use crate::store::{Condition, Criteria, TokenPattern, parameter_id};
+
+/// A parameter that was not applied, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    pub name: String,
+}
+
+/// A query that was read.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    pub criteria: Criteria,
+    /// The parameters that were applied, as they came: what the self link lists.
+    pub applied: Vec<(String, String)>,
+    pub ignored: Vec<Ignored>,
+}
+
+/// The pairs of a query string or form body, percent-decoded, in order.
+pub fn split_query(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let text = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+}
+
+/// Reads the criteria for `rtype`; result parameters (`_count` …) are the caller's and must be taken out before.
+pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<Parsed> {
+    let mut parsed = Parsed {
+        criteria: Criteria { rtype: rtype.clone(), conditions: Vec::new() },
+        applied: Vec::new(),
+        ignored: Vec::new(),
+    };
+    for (name, value) in pairs {
+        let (code, modifier) = match name.split_once(':') {
+            Some((code, modifier)) => (code, Some(modifier)),
+            None => (name.as_str(), None),
+        };
+        if !matches!(code, "_id" | "_lastUpdated" | "identifier") {
+            parsed.ignored.push(Ignored { name: name.clone() });
+            continue;
+        }
+        if let Some(modifier) = modifier {
+            return Err(unsupported_modifier(name, modifier));
+        }
+        if value.is_empty() {
+            return Err(Error::bad_parameter(name, format!("{name} の値が空です。"), format!("{name} has no value.")));
+        }
+        parsed.criteria.conditions.push(condition(rtype, code, value)?);
+        parsed.applied.push((name.clone(), value.clone()));
+    }
+    Ok(parsed)
+}
+
+/// Criteria of a conditional interaction: every parameter must be known, and there must be one.
+pub fn criteria_of(rtype: &ResourceType, query: &str) -> Result<Criteria> {
+    let pairs = split_query(query);
+    let pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| !matches!(name.as_str(), "_format" | "_pretty")).collect();
+    let parsed = parse_query(rtype, &pairs)?;
+    if let Some(ignored) = parsed.ignored.first() {
+        let name = &ignored.name;
+        return Err(Error::bad_parameter(
+            name,
+            format!("条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"),
+            format!("Conditional interactions cannot use {name}. They know _id, _lastUpdated and identifier."),
+        ));
+    }
+    if parsed.criteria.conditions.is_empty() {
+        return Err(Error::bad_request(Issue::error(
+            IssueCode::Required,
+            "条件付き操作には検索条件が要ります。例: identifier=system|value",
+            "A conditional interaction needs criteria, such as identifier=system|value.",
+        )));
+    }
+    Ok(parsed.criteria)
+}
+
+fn unsupported_modifier(name: &str, modifier: &str) -> Error {
+    Error::bad_parameter(
+        name,
+        format!("修飾子 :{modifier} は使えません。修飾子なしで指定してください。"),
+        format!("The modifier :{modifier} is not supported here. Leave it out."),
+    )
+}
+
+fn condition(rtype: &ResourceType, code: &str, value: &str) -> Result<Condition> {
+    match code {
+        "_id" => Ok(Condition::Id(alternatives(value))),
+        "_lastUpdated" => last_updated(value),
+        _ => {
+            let any_of = alternatives(value).iter().map(|value| token(value)).collect();
+            Ok(Condition::Token { param: parameter_id(rtype.as_str(), code), any_of })
+        }
+    }
+}
+
+/// Splits at commas that are not escaped, and takes the escapes away (R4 `search.html#escaping`), but for `\|`,
+/// which [`token`] has still to see.
+fn alternatives(value: &str) -> Vec<String> {
+    let (mut found, mut current, mut escaped) = (Vec::new(), String::new(), false);
+    for character in value.chars() {
+        match (escaped, character) {
+            (true, '|') => current.push_str("\\|"),
+            (true, _) => current.push(character),
+            (false, '\\') => {
+                escaped = true;
+                continue;
+            }
+            (false, ',') => found.push(std::mem::take(&mut current)),
+            (false, _) => current.push(character),
+        }
+        escaped = false;
+    }
+    found.push(current);
+    found
+}
+
+fn token(value: &str) -> TokenPattern {
+    let bar = value.char_indices().find(|(at, character)| *character == '|' && !value[..*at].ends_with('\\'));
+    let plain = |text: &str| text.replace("\\|", "|");
+    match bar {
+        None => TokenPattern::Code(plain(value)),
+        Some((at, _)) if at + 1 == value.len() => TokenPattern::System(plain(&value[..at])),
+        Some((at, _)) => TokenPattern::Exact { system: plain(&value[..at]), code: plain(&value[at + 1..]) },
+    }
+}
+
+/// A prefix and a date or moment of any precision (R4 `search.html#date`, `search.html#prefix`).
+fn last_updated(value: &str) -> Result<Condition> {
+    let letters = value.chars().take_while(char::is_ascii_alphabetic).count();
+    let (prefix, text) = value.split_at(letters);
+    let bad = || {
+        Error::bad_parameter(
+            "_lastUpdated",
+            "_lastUpdated の値が日時として読めません。例: ge2026-04-01T09:00:00+09:00",
+            "_lastUpdated is not a date or moment. Example: ge2026-04-01T09:00:00+09:00",
+        )
+    };
+    let (from, until) = date_range(text).ok_or_else(bad)?;
+    let range = |from, until| Ok(Condition::LastUpdated { from, until });
+    match prefix {
+        "" | "eq" | "ap" => range(Some(from), Some(until)),
+        "ne" => Ok(Condition::NotLastUpdated { from, until }),
+        "ge" => range(Some(from), None),
+        "gt" | "sa" => range(Some(until), None),
+        "lt" | "eb" => range(None, Some(from)),
+        "le" => range(None, Some(until)),
+        _ => Err(bad()),
+    }
+}
+
+/// The moments that a date, dateTime or instant of any precision covers, as `from <= … < until`. Without a time zone
+/// it is read as UTC.
+pub fn date_range(text: &str) -> Option<(Instant, Instant)> {
+    let midnight = |date: NaiveDate| Utc.from_utc_datetime(&date.and_time(chrono::NaiveTime::MIN));
+    let span = |from: DateTime<Utc>, until: DateTime<Utc>| {
+        Some((Instant(from.timestamp_millis()), Instant(until.timestamp_millis())))
+    };
+    match text.len() {
+        4 => {
+            let first = NaiveDate::from_ymd_opt(text.parse().ok()?, 1, 1)?;
+            span(midnight(first), midnight(first.with_year(first.year() + 1)?))
+        }
+        7 => {
+            let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
+            span(midnight(first), midnight(first.checked_add_months(Months::new(1))?))
+        }
+        10 => {
+            let first = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+            span(midnight(first), midnight(first.checked_add_days(Days::new(1))?))
+        }
+        _ => moment_range(text),
+    }
+}
+
+fn moment_range(text: &str) -> Option<(Instant, Instant)> {
+    let (_, time) = text.split_once('T')?;
+    let zone_at = time.find(['Z', '+', '-']);
+    let (clock, zone) = time.split_at(zone_at.unwrap_or(time.len()));
+    let (full, width) = match clock.len() {
+        5 => (format!("{clock}:00"), TimeDelta::minutes(1)),
+        8 => (clock.to_owned(), TimeDelta::seconds(1)),
+        9.. => (clock.to_owned(), TimeDelta::milliseconds(1)),
+        _ => return None,
+    };
+    let zone = if zone.is_empty() { "Z" } else { zone };
+    let from = DateTime::parse_from_rfc3339(&format!("{}T{full}{zone}", text.split_once('T')?.0)).ok()?;
+    let from = Instant(from.timestamp_millis());
+    Some((from, Instant(from.0 + width.num_milliseconds())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_four_forms_and_escapes() {
+        let exact = |system: &str, code: &str| TokenPattern::Exact { system: system.into(), code: code.into() };
+        assert_eq!(token("a"), TokenPattern::Code("a".into()));
+        assert_eq!(token("s|a"), exact("s", "a"));
+        assert_eq!(token("|a"), exact("", "a"));
+        assert_eq!(token("s|"), TokenPattern::System("s".into()));
+        assert_eq!(token(r"s|a\|b"), exact("s", "a|b"));
+        assert_eq!(alternatives(r"a\,b,c\\d"), ["a,b", r"c\d"]);
+    }
+
+    #[test]
+    fn dates_cover_a_span_and_time_zones_count() {
+        let span = |text: &str| date_range(text).map(|(from, until)| (from.to_fhir(), until.to_fhir()));
+        let pair = |from: &str, until: &str| Some((format!("{from}.000Z"), format!("{until}.000Z")));
+        assert_eq!(span("2026"), pair("2026-01-01T00:00:00", "2027-01-01T00:00:00"));
+        assert_eq!(span("2026-12"), pair("2026-12-01T00:00:00", "2027-01-01T00:00:00"));
+        assert_eq!(span("2026-02-28"), pair("2026-02-28T00:00:00", "2026-03-01T00:00:00"));
+        assert_eq!(span("2026-04-01T09:00+09:00"), pair("2026-04-01T00:00:00", "2026-04-01T00:01:00"));
+        assert_eq!(span("2026-04-01T09:00:30"), pair("2026-04-01T09:00:30", "2026-04-01T09:00:31"));
+        for bad in ["", "x", "2026-13", "2026-02-30", "2026-04-01T", "2026-04-01T25:00Z", "20260401"] {
+            assert_eq!(span(bad), None, "{bad}");
+        }
+    }
+}
