@@ -8,6 +8,7 @@ pub mod demo;
 pub mod error;
 pub mod exchange;
 pub mod fhir;
+pub mod http;
 pub mod profile;
 pub mod region;
 pub mod search;

@@ -43,6 +43,17 @@ impl EntryRequest {
         format!("Bundle.entry[{}]", self.index)
     }
 
+    /// The JSON Patch in a Binary, as R4 `http.html#patch` has it inside a Bundle. Text that is not base64 becomes an
+    /// empty document, which is no patch.
+    pub fn json_patch(&self) -> Option<Vec<u8>> {
+        use base64::Engine;
+        let resource = &self.resource.as_ref().filter(|_| self.verb == Verb::Patch)?.tree;
+        (resource.get_str("resourceType") == Some("Binary")).then(|| {
+            let data = resource.get_str("data").unwrap_or_default();
+            base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default()
+        })
+    }
+
     /// `Type` of `Type?…`, or `Type` and `id` of `Type/id`.
     pub fn target(&self) -> (&str, Option<&str>) {
         match self.path.split_once('/') {

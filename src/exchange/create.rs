@@ -7,7 +7,7 @@ use crate::search::criteria_of;
 use crate::store::{self, Action, Assertion, Criteria, Expect, Method, Step, StepResult, Unit, UnitError};
 
 use super::prepare::{Content, check_type};
-use super::{Gateway, Planned, Written, origin};
+use super::{Gateway, Planned, Written, origin, settle};
 
 impl Gateway {
     /// Stores a new resource under an id of the server's choice; the client's id is left aside.
@@ -24,7 +24,7 @@ impl Gateway {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
         let criteria = if_none_exist.map(|query| criteria_of(rtype, query)).transpose()?;
-        self.settle(async || self.try_create(caller, rtype, &content, criteria.as_ref()).await).await
+        settle!(self, self.try_create(caller, rtype, &content, criteria.as_ref()))
     }
 
     async fn try_create(

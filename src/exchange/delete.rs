@@ -4,16 +4,16 @@ use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::{ResourceKey, ResourceType};
 use crate::search::criteria_of;
-use crate::store::{Action, Assertion, Expect, Step, StepResult, Unit, UnitError, Version};
+use crate::store::{Action, Assertion, Criteria, Expect, Step, StepResult, Unit, UnitError, Version};
 
-use super::{Gateway, Planned, origin};
+use super::{Gateway, Planned, origin, settle};
 
 impl Gateway {
     /// Deletes the resource; doing so again, or for an id never used, is no error. 409 while others refer to it.
     /// Answers the deletion's version, where there was something to delete.
     pub async fn delete(&self, caller: &Caller, key: &ResourceKey, if_match: Option<i64>) -> Result<Option<Version>> {
         let expect = if_match.map_or(Expect::Anything, Expect::Version);
-        self.settle(async || self.try_delete(caller, key, expect, Vec::new()).await).await
+        settle!(self, self.try_delete(caller, key, expect, Vec::new()))
     }
 
     /// Deletes the one resource that matches; none is no error, several are 412.
@@ -24,13 +24,14 @@ impl Gateway {
         query: &str,
     ) -> Result<Option<Version>> {
         let criteria = criteria_of(rtype, query)?;
-        self.settle(async || {
-            let Some(id) = self.single_match(&criteria, "URL").await? else { return Ok(Planned::Done(None)) };
-            let key = ResourceKey { rtype: rtype.clone(), id: id.clone() };
-            let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
-            self.try_delete(caller, &key, Expect::Anything, vec![assertion]).await
-        })
-        .await
+        settle!(self, self.try_delete_match(caller, &criteria))
+    }
+
+    async fn try_delete_match(&self, caller: &Caller, criteria: &Criteria) -> Result<Planned<Option<Version>>> {
+        let Some(id) = self.single_match(criteria, "URL").await? else { return Ok(Planned::Done(None)) };
+        let key = ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() };
+        let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
+        self.try_delete(caller, &key, Expect::Anything, vec![assertion]).await
     }
 
     async fn try_delete(

@@ -65,7 +65,6 @@ pub struct Gateway {
     pub definitions: Arc<Definitions>,
     pub database: Database,
     pub limits: RequestLimits,
-    clock: Arc<dyn Clock>,
     writers: Writers,
     /// How long a use case plans anew when others are faster.
     patience: Duration,
@@ -82,7 +81,7 @@ impl Gateway {
     ) -> std::result::Result<Gateway, StoreError> {
         let derive: Arc<dyn Derive> = Arc::new(Deriver);
         let writers = Writers::start(&database, &derive, &clock, writing)?;
-        Ok(Gateway { definitions, database, limits, clock, writers, patience: writing.deadline })
+        Ok(Gateway { definitions, database, limits, writers, patience: writing.deadline })
     }
 
     /// Finishes the writes that were accepted.
@@ -98,16 +97,38 @@ impl Gateway {
         self.writers.apply(unit).await
     }
 
-    /// Plans and applies until nobody else moved what the plan was based on.
-    async fn settle<T>(&self, mut attempt: impl AsyncFnMut() -> Result<Planned<T>>) -> Result<T> {
-        let until = tokio::time::Instant::now() + self.patience;
+    /// How long a use case goes on planning anew.
+    fn patience(&self) -> Patience {
+        Patience { until: tokio::time::Instant::now() + self.patience }
+    }
+}
+
+/// Plans and applies until nobody else moved what the plan was based on.
+macro_rules! settle {
+    ($gateway:expr, $attempt:expr) => {{
+        let patience = $gateway.patience();
         loop {
-            match attempt().await? {
-                Planned::Done(done) => return Ok(done),
-                Planned::Moved if tokio::time::Instant::now() > until => return Err(Error::unavailable()),
-                Planned::Moved => tokio::task::yield_now().await,
+            match $attempt.await? {
+                $crate::exchange::Planned::Done(done) => break Ok(done),
+                $crate::exchange::Planned::Moved => patience.again().await?,
             }
         }
+    }};
+}
+use settle;
+
+struct Patience {
+    until: tokio::time::Instant,
+}
+
+impl Patience {
+    /// Lets another attempt begin, or ends with 503.
+    async fn again(&self) -> Result<()> {
+        if tokio::time::Instant::now() > self.until {
+            return Err(Error::unavailable());
+        }
+        tokio::task::yield_now().await;
+        Ok(())
     }
 }
 

@@ -8,11 +8,11 @@ use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::patch::{PatchError, PatchErrorKind, fhirpath_patch, json_patch};
 use crate::profile::Definitions;
 use crate::search::criteria_of;
-use crate::store::{Action, Assertion, Expect, Method, Refusal, Step, Unit, Version};
+use crate::store::{Action, Assertion, Criteria, Expect, Method, Refusal, Step, Unit, Version};
 
 use super::prepare::{Content, check_rules, read_json};
 use super::read::present;
-use super::{Gateway, Planned, Written, origin};
+use super::{Gateway, Planned, Written, origin, settle};
 
 /// The two languages in which a change can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Gateway {
         if_match: Option<i64>,
     ) -> Result<Written> {
         let patch = self.read_patch(form, body)?;
-        self.settle(async || self.try_patch(caller, key, &patch, if_match, Vec::new()).await).await
+        settle!(self, self.try_patch(caller, key, &patch, if_match, Vec::new()))
     }
 
     /// Changes the one resource that matches; none is 404, several are 412.
@@ -57,14 +57,21 @@ impl Gateway {
     ) -> Result<Written> {
         let patch = self.read_patch(form, body)?;
         let criteria = criteria_of(rtype, query)?;
-        self.settle(async || {
-            let found = self.single_match(&criteria, "URL").await?;
-            let id = found.ok_or_else(|| Error::not_found(&format!("{rtype}?…")))?;
-            let key = ResourceKey { rtype: rtype.clone(), id: id.clone() };
-            let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
-            self.try_patch(caller, &key, &patch, if_match, vec![assertion]).await
-        })
-        .await
+        settle!(self, self.try_patch_match(caller, &criteria, &patch, if_match))
+    }
+
+    async fn try_patch_match(
+        &self,
+        caller: &Caller,
+        criteria: &Criteria,
+        patch: &Patch,
+        if_match: Option<i64>,
+    ) -> Result<Planned<Written>> {
+        let found = self.single_match(criteria, "URL").await?;
+        let id = found.ok_or_else(|| Error::not_found(&format!("{}?…", criteria.rtype)))?;
+        let key = ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() };
+        let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
+        self.try_patch(caller, &key, patch, if_match, vec![assertion]).await
     }
 
     pub(super) fn read_patch(&self, form: PatchForm, body: &[u8]) -> Result<Patch> {

@@ -22,7 +22,7 @@ use super::prepare::{Content, check_id, check_type};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
-use super::{Deriver, Gateway, Planned, origin};
+use super::{Deriver, Gateway, Planned, origin, settle};
 
 /// What became of an entry.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl Gateway {
         entries: &[EntryRequest],
         digest: Option<&str>,
     ) -> Result<Vec<EntryResponse>> {
-        self.settle(async || self.try_transaction(caller, entries, digest).await).await
+        settle!(self, self.try_transaction(caller, entries, digest))
     }
 
     async fn try_transaction(
@@ -252,7 +252,7 @@ impl Gateway {
         let standing = present(self.current(&key).await?, &key)?;
         self.check_version(&key, entry.if_match).await?;
         let resource = entry.resource.as_ref().ok_or_else(no_target)?;
-        let patch = match json_patch_of(&resource.tree)? {
+        let patch = match entry.json_patch() {
             Some(document) => self.read_patch(PatchForm::Json, &document)?,
             None => self.read_patch(PatchForm::FhirPath, resource.text.as_bytes())?,
         };
@@ -464,22 +464,6 @@ fn check_duplicates(plans: &[Plan], order: &[&EntryRequest]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A JSON Patch in a Binary, as R4 `http.html#patch` has it inside a Bundle.
-fn json_patch_of(tree: &crate::fhir::json::Json) -> Result<Option<Vec<u8>>> {
-    if tree.get_str("resourceType") != Some("Binary") {
-        return Ok(None);
-    }
-    use base64::Engine;
-    let data = tree.get_str("data").unwrap_or_default();
-    base64::engine::general_purpose::STANDARD.decode(data).map(Some).map_err(|_| {
-        Error::bad_request(Issue::error(
-            IssueCode::Value,
-            "Binary.data が base64 として読めません。",
-            "Binary.data is not base64.",
-        ))
-    })
 }
 
 fn refused_step(plans: &[Plan], order: &[&EntryRequest], step: usize, refusal: store::Refusal) -> Error {

@@ -8,7 +8,7 @@ use crate::search::criteria_of;
 use crate::store::{Action, Assertion, Criteria, Expect, Method, Refusal, Step, Unit};
 
 use super::prepare::{Content, check_id, check_type};
-use super::{Gateway, Planned, Written, origin};
+use super::{Gateway, Planned, Written, origin, settle};
 
 impl Gateway {
     /// Stores the resource under the URL's id, as a new version or, where it says the same, as it stands. An id not used
@@ -31,18 +31,25 @@ impl Gateway {
             self.check_version(key, if_match).await?;
             return Err(invalid);
         }
-        self.settle(async || {
-            let mut expect = if_match.map_or(Expect::Anything, Expect::Version);
-            if only_new {
-                expect = match self.current(key).await? {
-                    Some(standing) if standing.body.is_some() => return Err(in_use(key)),
-                    Some(deleted) => Expect::Unmoved(deleted.version),
-                    None => Expect::New,
-                };
-            }
-            self.put(caller, key, &content, expect, Vec::new()).await
-        })
-        .await
+        if only_new {
+            return settle!(self, self.try_put_new(caller, key, &content));
+        }
+        let expect = if_match.map_or(Expect::Anything, Expect::Version);
+        settle!(self, self.put(caller, key, &content, expect, Vec::new()))
+    }
+
+    async fn try_put_new(
+        &self,
+        caller: &Caller,
+        key: &ResourceKey,
+        content: &Content,
+    ) -> Result<Planned<Written>> {
+        let expect = match self.current(key).await? {
+            Some(standing) if standing.body.is_some() => return Err(in_use(key)),
+            Some(deleted) => Expect::Unmoved(deleted.version),
+            None => Expect::New,
+        };
+        self.put(caller, key, content, expect, Vec::new()).await
     }
 
     /// Updates the one resource that matches, or creates one.
@@ -57,7 +64,7 @@ impl Gateway {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
         let criteria = criteria_of(rtype, query)?;
-        self.settle(async || self.try_update(caller, &criteria, &content, if_match).await).await
+        settle!(self, self.try_update(caller, &criteria, &content, if_match))
     }
 
     async fn try_update(

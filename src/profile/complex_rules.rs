@@ -1,12 +1,18 @@
 //! Rules of particular types that are quicker and clearer in Rust than in FHIRPath: extensions, references,
 //! contained resources, periods, narrative.
 
+use std::collections::HashSet;
+
 use crate::fhir::json::Json;
+use crate::fhir::outcome::Issue;
 
 use super::format;
 use super::issue;
 use super::shape::{Element, Structure, TypeRef};
 use super::walk::Walk;
+
+/// The parser's limit of nesting is lower.
+const DEPTH: usize = 256;
 
 impl<'a> Walk<'a> {
     /// After the base type's own rules.
@@ -60,15 +66,18 @@ impl<'a> Walk<'a> {
                 return;
             }
         }
+        if let (Some(named), Some(found)) = (value.get_str("type"), self.referenced_type(value))
+            && named != found
+            && self.inner.registry.is_resource(found)
+        {
+            self.report(issue::type_mismatch());
+            return;
+        }
         if !spec.targets.is_empty()
             && let Some(base) = self.inner.registry.base(element.path.split('.').next().unwrap_or_default())
         {
             self.reference_target(base, element, spec, value);
         }
-    }
-
-    fn contained(&self, id: &str) -> Option<&'a Json> {
-        self.container()?.items("contained").iter().find(|resource| resource.get_str("id") == Some(id))
     }
 
     /// Whether the target's type, as far as the reference shows it, is one of those allowed.
@@ -84,21 +93,19 @@ impl<'a> Walk<'a> {
     }
 
     fn target_type(&self, value: &'a Json) -> Option<String> {
-        let registry = &self.inner.registry;
-        let reference = value.get_str("reference").unwrap_or_default();
-        let from_text = match reference.strip_prefix('#') {
-            Some("") => self.container().and_then(|resource| resource.get_str("resourceType")),
-            Some(fragment) => self.contained(fragment).and_then(|resource| resource.get_str("resourceType")),
-            None if reference.starts_with("urn:") => self.bundled(reference).and_then(|resource| resource.get_str("resourceType")),
-            None => reference_type(reference).filter(|name| registry.is_resource(name)),
-        };
-        from_text.or_else(|| value.get_str("type").filter(|name| registry.is_resource(name))).map(str::to_owned)
+        let named = || value.get_str("type").filter(|name| self.inner.registry.is_resource(name));
+        self.referenced_type(value).or_else(named).map(str::to_owned)
     }
 
-    /// The entry of the enclosing Bundle with this fullUrl.
-    fn bundled(&self, full_url: &str) -> Option<&'a Json> {
-        let bundle = self.scopes.iter().rev().map(|scope| scope.resource).find(|resource| resource.get_str("resourceType") == Some("Bundle"))?;
-        bundle.items("entry").iter().find(|entry| entry.get_str("fullUrl") == Some(full_url))?.get("resource")
+    /// The type that the reference itself shows, or that of the resource it points to here.
+    fn referenced_type(&self, value: &'a Json) -> Option<&'a str> {
+        let reference = value.get_str("reference")?;
+        match reference.strip_prefix('#') {
+            Some("") => self.container()?.get_str("resourceType"),
+            Some(fragment) => self.contained(fragment)?.get_str("resourceType"),
+            None if reference.starts_with("urn:") => self.bundled(reference)?.get_str("resourceType"),
+            None => reference_type(reference).filter(|name| self.inner.registry.is_resource(name)),
+        }
     }
 
     /// per-1: the start is not after the end, as far as both are precise.
@@ -129,10 +136,37 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        for (index, resource) in contained.iter().enumerate().take(1000) {
+        if node.get_str("resourceType") == Some("Bundle") {
+            self.full_urls(node);
+        }
+        if contained.is_empty() {
+            return;
+        }
+        let mut referred = HashSet::new();
+        fragments(node, 0, &mut referred);
+        let mut ids = HashSet::new();
+        for (index, resource) in contained.iter().enumerate() {
             let Some(id) = resource.get_str("id") else { continue };
-            if !refers_to(node, id, 0) && !refers_to_container(resource) {
-                self.within("contained", |walk| walk.within_index(index, |walk| walk.report(issue::dom("dom-3"))));
+            if !ids.insert(id) {
+                self.in_contained(index, issue::duplicate_contained());
+            }
+            if !referred.contains(id) && !refers_to_container(resource, 0) {
+                self.in_contained(index, issue::dom("dom-3"));
+            }
+        }
+    }
+
+    fn in_contained(&mut self, index: usize, issue: Issue) {
+        self.within("contained", |walk| walk.within_index(index, |walk| walk.report(issue)));
+    }
+
+    /// A RESTful fullUrl ends in the type and id of its resource (R4 `bundle.html#bundle-unique`).
+    fn full_urls(&mut self, bundle: &'a Json) {
+        for (index, entry) in bundle.items("entry").iter().enumerate() {
+            let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) else { continue };
+            let (Some(name), Some(id)) = (resource.get_str("resourceType"), resource.get_str("id")) else { continue };
+            if url.starts_with("http") && reference_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
+                self.within("entry", |walk| walk.within_index(index, |walk| walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))));
             }
         }
     }
@@ -156,21 +190,26 @@ fn reference_type(reference: &str) -> Option<&str> {
     (format::id(id) && name.starts_with(|first: char| first.is_ascii_uppercase())).then_some(name)
 }
 
-/// Whether anything in `node` refers to the contained resource `id`: a reference, a canonical or a uri `#id`.
-fn refers_to(node: &Json, id: &str, depth: usize) -> bool {
+/// Every `#id` in references, canonicals and uris below `node`.
+fn fragments<'j>(node: &'j Json, depth: usize, into: &mut HashSet<&'j str>) {
     match node {
-        Json::String(text) => text.strip_prefix('#') == Some(id),
-        Json::Array(items) => depth < 64 && items.iter().any(|item| refers_to(item, id, depth + 1)),
-        Json::Object(object) => depth < 64 && object.iter().any(|(_, value)| refers_to(value, id, depth + 1)),
-        _ => false,
+        Json::String(text) => {
+            if let Some(id) = text.strip_prefix('#') {
+                into.insert(id);
+            }
+        }
+        Json::Array(items) if depth < DEPTH => items.iter().for_each(|item| fragments(item, depth + 1, into)),
+        Json::Object(object) if depth < DEPTH => object.iter().for_each(|(_, value)| fragments(value, depth + 1, into)),
+        _ => {}
     }
 }
 
-fn refers_to_container(resource: &Json) -> bool {
-    match resource {
-        Json::Array(items) => items.iter().any(refers_to_container),
+fn refers_to_container(node: &Json, depth: usize) -> bool {
+    match node {
+        Json::Array(items) => depth < DEPTH && items.iter().any(|item| refers_to_container(item, depth + 1)),
         Json::Object(object) => {
-            object.get("reference").and_then(Json::as_str) == Some("#") || object.iter().any(|(_, value)| refers_to_container(value))
+            let here = object.get("reference").and_then(Json::as_str) == Some("#");
+            here || depth < DEPTH && object.iter().any(|(_, value)| refers_to_container(value, depth + 1))
         }
         _ => false,
     }

@@ -69,11 +69,10 @@ impl<'a> Walk<'a> {
         if constraints.is_empty() {
             return;
         }
-        let Some(scope) = self.scopes.last().copied() else { return };
-        let root = self.container().unwrap_or(scope.resource);
+        let Some(resource) = self.scopes.last().map(|scope| scope.resource) else { return };
         let focus = Node::new(node).with_type(self.inner.type_of(structure, path));
-        let mut context = Context::new(scope.resource).focused(focus).with_model(self.inner);
-        context.root = root;
+        let mut context = Context::new(resource).focused(focus).with_model(self.inner);
+        context.root = self.container().unwrap_or(resource);
         context.terminology = Some(self.inner);
         context.max_steps = STEPS;
         for constraint in constraints {
@@ -95,5 +94,16 @@ impl<'a> Walk<'a> {
     /// The resource that holds the contained ones: the innermost that is not contained itself.
     pub fn container(&self) -> Option<&'a Json> {
         self.scopes.iter().rev().find(|scope| !scope.is_contained).map(|scope| scope.resource)
+    }
+
+    /// The resource that the container contains under this id.
+    pub fn contained(&self, id: &str) -> Option<&'a Json> {
+        self.scopes.iter().rev().find(|scope| !scope.is_contained)?.inside.get(id).copied()
+    }
+
+    /// The entry of the enclosing Bundle with this fullUrl.
+    pub fn bundled(&self, full_url: &str) -> Option<&'a Json> {
+        let is_bundle = |scope: &&super::walk::Scope<'a>| scope.resource.get_str("resourceType") == Some("Bundle");
+        self.scopes.iter().rev().find(is_bundle)?.inside.get(full_url).copied()
     }
 }

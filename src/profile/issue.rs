@@ -32,6 +32,10 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
     let element = known.and_then(|known| shape.elements.get(known.element));
     let path = element.map_or(shape.path.as_str(), |element| element.path.as_str());
     let value = node.pointer(&finding.pointer);
+    let type_name = known
+        .and_then(|known| element?.types.get(known.type_index))
+        .map(|spec| spec.code.clone())
+        .unwrap_or_default();
     let at = |name: &str| shape.element(name.trim_end_matches("[x]")).map_or_else(|| format!("{}.{name}", shape.path), |element| element.path.clone());
     let mut below = String::new();
     let issue = match &finding.problem {
@@ -49,9 +53,9 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
         Problem::TooFew(limit) => count(structure, path, "min", *limit, value),
         Problem::TooMany(limit) => count(structure, path, "max", *limit, value),
         Problem::Empty => empty(structure, path),
-        Problem::OutOfRange => out_of_range(structure, path, element),
+        Problem::OutOfRange => out_of_range(structure, path, &type_name),
         Problem::BadFormat(format) => bad_format(structure, path, format.trim_start_matches("fhir-"), value),
-        Problem::WrongKind => wrong_kind(structure, path, element, known.is_some_and(|known| known.sibling), value),
+        Problem::WrongKind => wrong_kind(structure, path, (&type_name, element.is_some_and(|element| element.array)), known.is_some_and(|known| known.sibling), value),
     };
     (issue, below)
 }
@@ -68,7 +72,7 @@ fn unknown_member(shape: &Shape, structure: &Structure, name: &str) -> Issue {
     error(
         IssueCode::Structure,
         format!("{} に要素{shown}はありません。{hint_ja}", shape.path),
-        format!("{} has no such element: {shown_en}is unknown.{hint_en}", shape.path),
+        format!("{} has no element {shown_en}of this name.{hint_en}", shape.path),
     )
     .rule(rule(structure, &shape.path, "structure"))
 }
@@ -117,8 +121,8 @@ fn several(structure: &Structure, path: &str, names: &str) -> Issue {
 fn siblings(structure: &Structure, path: &str, name: &str) -> Issue {
     error(
         IssueCode::Structure,
-        format!("「{name}」と「_{name}」の配列は同じ長さで、両方が null の位置はあってはなりません。"),
-        format!("The arrays '{name}' and '_{name}' must be of one length, and no place may be null in both."),
+        format!("配列「{name}」と「_{name}」の両方が空(null)の位置があります。"),
+        format!("A place is empty (null) in both arrays, '{name}' and '_{name}'."),
     )
     .rule(rule(structure, path, "json"))
 }
@@ -138,8 +142,7 @@ fn empty(structure: &Structure, path: &str) -> Issue {
     error(IssueCode::Structure, "空のオブジェクトは使えません。".into(), "An object must not be empty.".into()).rule(rule(structure, path, "ele-1"))
 }
 
-fn out_of_range(structure: &Structure, path: &str, element: Option<&Element>) -> Issue {
-    let type_name = type_names(element);
+fn out_of_range(structure: &Structure, path: &str, type_name: &str) -> Issue {
     error(IssueCode::Value, format!("値が {type_name} の範囲にありません。"), format!("The value is outside the range of {type_name}."))
         .rule(rule(structure, path, "type"))
 }
@@ -172,7 +175,7 @@ fn format_hint(format: &str) -> (&'static str, &'static str) {
         "oid" => ("urn:oid:1.2.… の形。", "Use urn:oid:1.2.…"),
         "uuid" => ("urn:uuid: と小文字の UUID。", "Use urn:uuid: with lower-case digits."),
         "base64Binary" => ("Base64。", "Use Base64."),
-        _ => ("空でなく、制御文字を含まない文字列。", "A text that is not empty and has no control characters."),
+        _ => ("空でなく、1 MiB までの文字列。", "A text that is not empty, up to 1 MiB."),
     }
 }
 
@@ -188,10 +191,11 @@ fn kind(value: Option<&Json>) -> (&'static str, &'static str) {
     }
 }
 
-fn wrong_kind(structure: &Structure, path: &str, element: Option<&Element>, sibling: bool, value: Option<&Json>) -> Issue {
+fn wrong_kind(structure: &Structure, path: &str, (type_name, array): (&str, bool), sibling: bool, value: Option<&Json>) -> Issue {
     let (ja, en) = kind(value);
-    let array = element.is_some_and(|element| element.array);
-    let expected = if sibling { "id, extension".to_owned() } else { type_names(element) };
+    // Inside an array the place is an item.
+    let array = array && !matches!(value, Some(Json::Array(_)));
+    let expected = if sibling { "{id, extension}" } else { type_name };
     let (list_ja, list_en) = if array { ("の配列", "an array of ") } else { ("", "") };
     error(
         IssueCode::Structure,
@@ -239,7 +243,7 @@ pub fn no_rule() -> Issue {
 
 pub fn not_fixed(structure: &Structure, element: &Element, key: &str, expected: &Json) -> Issue {
     let shown = crate::fhir::json::to_compact(expected);
-    let (ja, en) = if key == "fixed" { ("と一致", "be exactly") } else { ("を含む", "contain") };
+    let (ja, en) = if key == "fixed" { ("と一致する", "be exactly") } else { ("を含む", "contain") };
     error(IssueCode::Value, format!("値は {shown} {ja}ものでなければなりません。"), format!("The value must {en} {shown}."))
         .rule(rule(structure, &element.path, key))
 }
@@ -366,6 +370,39 @@ pub fn wrong_target(structure: &Structure, element: &Element, found: &str, allow
     let allowed = allowed.join(", ");
     error(IssueCode::Structure, format!("参照先の型 {found} は使えません。使える型: {allowed}。"), format!("A reference to {found} is not allowed here. Allowed: {allowed}."))
         .rule(rule(structure, &element.path, "target"))
+}
+
+pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[String]) -> Issue {
+    let names = profiles.join(", ");
+    error(
+        IssueCode::Structure,
+        format!("次のどのプロファイルも満たしません: {names}。"),
+        format!("None of these profiles is satisfied: {names}."),
+    )
+    .rule(rule(structure, &element.path, "profile"))
+}
+
+pub fn no_content(structure: &Structure, path: &str) -> Issue {
+    error(IssueCode::Invariant, "値も拡張もありません。".into(), "There is neither a value nor an extension.".into()).rule(rule(structure, path, "ele-1"))
+}
+
+pub fn type_mismatch() -> Issue {
+    Issue::error(IssueCode::Value, "Reference.type と参照の型が違います。", "Reference.type differs from the type that the reference names.")
+        .rule(format!("{R4_DEFINITIONS}Reference|Reference.type|type"))
+}
+
+pub fn duplicate_contained() -> Issue {
+    Issue::error(IssueCode::Duplicate, "同じ id の内包リソースがあります。", "Another contained resource has this id.")
+        .rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
+}
+
+pub fn full_url_differs() -> Issue {
+    Issue::error(
+        IssueCode::Value,
+        "fullUrl の末尾は、リソースの 型/id と一致しなければなりません。",
+        "The end of fullUrl must be the resource's Type/id.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Bundle|Bundle.entry.fullUrl|id"))
 }
 
 pub fn period_reversed() -> Issue {

@@ -27,7 +27,8 @@ pub struct Choice {
     groups: Vec<Vec<(String, String)>>,
 }
 
-/// Arrays of primitives and of their siblings have one length, and no place is empty in both.
+/// No place is empty in both an array of primitives and that of their siblings; where one array is shorter, its missing places
+/// are empty.
 pub struct Siblings {
     names: Vec<(String, String)>,
 }
@@ -121,8 +122,8 @@ fn paired(values: Option<&Json>, siblings: Option<&Json>) -> bool {
         (None, None) => true,
         (Some(items), None) | (None, Some(items)) => !items.contains(&Json::Null),
         (Some(values), Some(siblings)) => {
-            let filled = |(value, sibling): (&Json, &Json)| value != &Json::Null || sibling != &Json::Null;
-            values.len() == siblings.len() && values.iter().zip(siblings).all(filled)
+            let filled = |items: &[Json], at| items.get(at).is_some_and(|item| item != &Json::Null);
+            (0..values.len().max(siblings.len())).all(|at| filled(values, at) || filled(siblings, at))
         }
     }
 }

@@ -17,6 +17,7 @@ mod capability;
 mod complex_rules;
 mod constraint;
 mod engine;
+mod expression;
 mod facts;
 mod format;
 mod inner;
@@ -176,7 +177,11 @@ impl Definitions {
     pub fn validate(&self, resource: &Json) -> Vec<Issue> {
         let mut walk = Walk::new(&self.inner, resource);
         walk.resource(resource, false);
-        order::in_document_order(resource, walk.finish())
+        let mut issues = order::in_document_order(resource, walk.finish());
+        for issue in &mut issues {
+            issue.expression = issue.pointer.as_deref().map(|pointer| expression::of_pointer(&self.inner, resource, pointer));
+        }
+        issues
     }
 
     /// The profiles that a resource is held to, beyond its base type: the rules' choice, then the declared ones

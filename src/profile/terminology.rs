@@ -147,6 +147,7 @@ impl Terminology {
             (_, None) => match (url, self.system(url)) {
                 ("urn:ietf:bcp:13", _) => Codes::Grammar(mime_type),
                 ("urn:ietf:bcp:47", _) => Codes::Grammar(language),
+                ("urn:iso:std:iso:4217", _) => Codes::Grammar(currency),
                 (_, Some(system)) => Codes::All(system),
                 (_, None) => Codes::Unknown,
             },
@@ -247,9 +248,15 @@ impl CodeSystem {
         if self.case_sensitive { self.concepts.get(code) } else { self.concepts.get(&code.to_lowercase()) }
     }
 
+    /// The codes that data may carry: those that are not abstract.
+    fn selectable(&self) -> impl Iterator<Item = &str> {
+        let usable = |code: &&String| self.concept(code).is_some_and(|concept| !concept.is_abstract);
+        self.order.iter().filter(usable).map(String::as_str)
+    }
+
     /// The codes that pass all filters; `None` where a filter asks for what is not known.
     fn filtered(&self, filters: &[Value]) -> Option<Vec<String>> {
-        let mut codes = self.order.clone();
+        let mut codes: Vec<String> = self.selectable().map(str::to_owned).collect();
         for filter in filters {
             let (property, operator, value) = (filter[0].as_str()?, filter[1].as_str()?, filter[2].as_str()?);
             if property != "concept" {
@@ -285,13 +292,13 @@ impl CodeSet {
         let mut shown = Vec::new();
         let mut total = 0;
         for part in &self.parts {
-            let codes = match &part.codes {
-                Codes::All(system) => &system.order,
-                Codes::Only { order, .. } => order,
+            let codes: Vec<&str> = match &part.codes {
+                Codes::All(system) => system.selectable().collect(),
+                Codes::Only { order, .. } => order.iter().map(String::as_str).collect(),
                 Codes::Grammar(_) | Codes::Unknown => return None,
             };
             total += codes.len();
-            shown.extend(codes.iter().map(String::as_str).take(limit.saturating_sub(shown.len())));
+            shown.extend(codes.into_iter().take(limit.saturating_sub(shown.len())));
         }
         Some((shown, total))
     }
@@ -337,10 +344,45 @@ fn mime_type(text: &str) -> bool {
     name.trim_end().split_once('/').is_some_and(|(kind, sub)| token(kind) && token(sub))
 }
 
-/// A well-formed language tag (RFC 5646, in outline).
+/// A well-formed language tag: language, script, region, variants, private use (RFC 5646 section 2.1; without the
+/// registry, so any two or three letters are a language).
 fn language(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let first = parts.next().is_some_and(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    let private = text.starts_with("x-") || text.starts_with("i-");
-    (first || private) && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    let letters = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let alphanumeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut parts = text.split('-').peekable();
+    let first = parts.next().unwrap_or_default();
+    let private = |rest: std::iter::Peekable<std::str::Split<'_, char>>| {
+        let parts: Vec<&str> = rest.collect();
+        !parts.is_empty() && parts.iter().all(|part| (1..=8).contains(&part.len()) && alphanumeric(part))
+    };
+    if matches!(first, "x" | "i") {
+        return private(parts);
+    }
+    if !(2..=3).contains(&first.len()) || !letters(first) {
+        return false;
+    }
+    parts.next_if(|part| part.len() == 3 && letters(part));
+    parts.next_if(|part| part.len() == 4 && letters(part));
+    parts.next_if(|part| (part.len() == 2 && letters(part)) || (part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit())));
+    let variant = |part: &&str| {
+        alphanumeric(part) && ((5..=8).contains(&part.len()) || (part.len() == 4 && part.starts_with(|first: char| first.is_ascii_digit())))
+    };
+    while parts.next_if(variant).is_some() {}
+    match parts.next() {
+        None => true,
+        Some(single) => single.len() == 1 && alphanumeric(single) && private(parts),
+    }
+}
+
+/// ISO 4217 in use when R4 was published, as its `currencies` value set has them.
+const CURRENCIES: &str = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP \
+BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GGP \
+GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS IMP INR IQD IRR ISK JEP JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD \
+KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB \
+PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SPL SRD SSP STN SVC SYP SZL THB TJS TMT \
+TND TOP TRY TTD TVD TWD TZS UAH UGX USD USN UYI UYU UZS VEF VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XOF XPD XPF \
+XPT XSU XTS XUA XXX YER ZAR ZMW ZWD ZWL ";
+
+fn currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) && CURRENCIES.contains(&format!(" {text} "))
 }

@@ -46,7 +46,7 @@ impl<'a> Walk<'a> {
         let required = binding.strength == Strength::Required;
         match value {
             Json::String(code) => {
-                if set.contains(None, code) == Membership::No {
+                if set.contains(None, code) == Membership::No && !is_format_name(&element.path, code) {
                     self.report(issue::code_not_in_set(structure, element, binding, set, Some(code)));
                 }
             }
@@ -78,6 +78,11 @@ impl<'a> Walk<'a> {
         let code = codings.first().and_then(|coding| coding.get_str("code"));
         self.report(issue::code_not_in_set(structure, element, binding, set, code));
     }
+}
+
+/// CapabilityStatement and TestScript let formats be named shortly (R4 `capabilitystatement.html`).
+fn is_format_name(path: &str, code: &str) -> bool {
+    matches!(code, "json" | "xml" | "ttl" | "none") && (path.starts_with("CapabilityStatement.") || path.starts_with("TestScript."))
 }
 
 fn coding_membership(set: &CodeSet, coding: &Json) -> Membership {

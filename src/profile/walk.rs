@@ -1,7 +1,9 @@
 //! The walk: goes down a resource with its base type and profiles, runs the compiled schema of each object, and
 //! applies what a schema cannot say.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use crate::fhir::json::{Json, Object, escape_pointer};
 use crate::fhir::outcome::{Issue, IssueCode};
@@ -31,10 +33,31 @@ pub struct Walk<'a> {
 }
 
 /// A resource that the walk is in.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Scope<'a> {
     pub resource: &'a Json,
     pub is_contained: bool,
+    /// Its contained resources by id, or a Bundle's by fullUrl.
+    pub inside: Rc<HashMap<&'a str, &'a Json>>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(resource: &'a Json, is_contained: bool) -> Scope<'a> {
+        let mut inside = HashMap::new();
+        for contained in resource.items("contained") {
+            if let Some(id) = contained.get_str("id") {
+                inside.entry(id).or_insert(contained);
+            }
+        }
+        if resource.get_str("resourceType") == Some("Bundle") {
+            for entry in resource.items("entry") {
+                if let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) {
+                    inside.entry(url).or_insert(resource);
+                }
+            }
+        }
+        Scope { resource, is_contained, inside: Rc::new(inside) }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -90,7 +113,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(structure) = self.inner.registry.base(type_name) else { return };
-        self.scopes.push(Scope { resource: node, is_contained });
+        self.scopes.push(Scope::new(node, is_contained));
         self.typed(structure, node);
         self.resource_rules(node, structure);
         let selected = self.inner.rules.select(type_name, node);
@@ -171,6 +194,9 @@ impl<'a> Walk<'a> {
                 && let Some(element) = shape.elements.get(member.element)
             {
                 self.within(name, |walk| walk.member(structure, element, *member, value));
+                if member.sibling && !structure.is_profile {
+                    self.lone_sibling(structure, element, object, name, value);
+                }
             }
         }
         for element in shape.elements.iter().filter(|element| element.slicing.is_some()) {
@@ -188,6 +214,27 @@ impl<'a> Walk<'a> {
             Json::Array(_) => {}
             _ if element.array => {}
             _ => self.value(structure, element, member, value),
+        }
+    }
+
+    /// ele-1: a primitive without a value needs an extension; an id alone says nothing.
+    fn lone_sibling(&mut self, structure: &'a Structure, element: &'a Element, object: &'a Object, name: &str, sibling: &'a Json) {
+        let plain = name.trim_start_matches('_');
+        let empty = |value: Option<&Json>| value.is_none_or(|value| value == &Json::Null);
+        let says_nothing = |sibling: &Json| sibling.as_object().is_some_and(|object| !object.contains_key("extension"));
+        match sibling {
+            Json::Array(items) => {
+                let values = object.get(plain).and_then(Json::as_array).unwrap_or_default();
+                for (index, item) in items.iter().enumerate() {
+                    if says_nothing(item) && empty(values.get(index)) {
+                        self.within(name, |walk| walk.within_index(index, |walk| walk.report(issue::no_content(structure, &element.path))));
+                    }
+                }
+            }
+            _ if says_nothing(sibling) && empty(object.get(plain)) => {
+                self.within(plain, |walk| walk.report(issue::no_content(structure, &element.path)));
+            }
+            _ => {}
         }
     }
 
@@ -220,17 +267,49 @@ impl<'a> Walk<'a> {
                 if let Some(base) = self.inner.registry.structure(spec) {
                     self.typed(base, value);
                 }
+                if value.as_object().is_some_and(|object| object.len() == 1 && object.contains_key("id")) {
+                    self.report(issue::no_content(structure, &element.path));
+                }
                 self.complex_rules(element, spec, value);
             }
         }
         if structure.is_profile {
             self.narrowed_type(structure, element, spec, value);
         }
-        for profile in &spec.profiles {
-            // Several profiles on one type: a value that satisfies any will do; only one is checked in full.
-            if spec.profiles.len() == 1 {
-                self.type_profile(profile, value);
+        match spec.profiles.as_slice() {
+            [] => {}
+            [profile] => self.type_profile(profile, value),
+            several => self.any_profile(structure, element, several, value),
+        }
+    }
+
+    /// Several profiles on one type: the value must satisfy one of them.
+    fn any_profile(&mut self, structure: &'a Structure, element: &'a Element, profiles: &'a [String], value: &'a Json) {
+        let mut closest: Option<Vec<Issue>> = None;
+        for profile in profiles {
+            let mut trial = Walk {
+                inner: self.inner,
+                root_type: self.root_type,
+                pointer: self.pointer.clone(),
+                issues: Vec::new(),
+                omitted: 0,
+                scopes: self.scopes.clone(),
+            };
+            trial.type_profile(profile, value);
+            let errors = trial.issues.iter().filter(|issue| issue.is_error()).count();
+            if errors == 0 {
+                self.issues.extend(trial.issues);
+                return;
             }
+            let best = closest.as_ref().map_or(usize::MAX, |issues| issues.iter().filter(|issue| issue.is_error()).count());
+            if errors < best {
+                closest = Some(trial.issues);
+            }
+        }
+        self.report(issue::no_profile_holds(structure, element, profiles));
+        for issue in closest.into_iter().flatten() {
+            let pointer = issue.pointer.clone().unwrap_or_default();
+            self.report_at(issue, pointer);
         }
     }
 
@@ -245,7 +324,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if structure.kind == Kind::Resource {
-            self.scopes.push(Scope { resource: value, is_contained: false });
+            self.scopes.push(Scope::new(value, false));
             self.object(structure, 0, value);
             self.scopes.pop();
         } else {

@@ -46,15 +46,21 @@ pub async fn migrate(database: &Database, url: &str) -> Result<Vec<String>, Stor
 
 /// Whether the database answers and has every migration that this program knows.
 pub async fn is_current(database: &Database) -> Result<bool, StoreError> {
-    use diesel::migration::{Migration, MigrationSource};
-    let known: Result<Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>>, _> = SQLITE.migrations();
-    let known = known.map_err(|error| StoreError::Internal(error.to_string()))?;
+    let known = known_versions()?;
     let mut connection = database.reader().await?;
-    let applied: Vec<Applied> = match connection.load(Sql::new("SELECT version FROM __diesel_schema_migrations")).await {
+    let sql = Sql::new("SELECT version FROM __diesel_schema_migrations");
+    let applied: Vec<Applied> = match connection.load(sql).await {
         Ok(applied) => applied,
+        // The table of migrations is not there: nothing has been migrated yet.
         Err(StoreError::Internal(_)) => return Ok(false),
         Err(error) => return Err(error),
     };
-    let is_applied = |version: String| applied.iter().any(|row| row.version == version);
-    Ok(known.iter().all(|migration| is_applied(migration.name().version().to_string())))
+    Ok(known.iter().all(|version| applied.iter().any(|row| row.version == *version)))
+}
+
+fn known_versions() -> Result<Vec<String>, StoreError> {
+    use diesel::migration::{Migration, MigrationSource};
+    let known: Result<Vec<Box<dyn Migration<diesel::sqlite::Sqlite>>>, _> = SQLITE.migrations();
+    let known = known.map_err(|error| StoreError::Internal(error.to_string()))?;
+    Ok(known.iter().map(|migration| migration.name().version().to_string()).collect())
 }

@@ -148,7 +148,8 @@ impl<'a> Node<'a> {
     fn temporal(&self, text: &str) -> Option<Temporal> {
         match self.type_name? {
             // A key such as `recordedDate` may be all that is known of a date time.
-            "date" | "dateTime" | "instant" => Temporal::parse_any_date(text),
+            "date" => Temporal::parse_any_date(text),
+            "dateTime" | "instant" => Temporal::parse(Kind::DateTime, text),
             "time" => Temporal::parse(Kind::Time, text),
             _ => None,
         }

@@ -16,8 +16,8 @@ fn boundary<'a>(run: &Evaluator<'_, 'a>, call: &Call<'a, '_>, input: Collection<
     let digits = call.integer(run, 0)?;
     let Some(item) = single(&input, call.name())? else { return nothing() };
     let value = match (item.value(), item.as_text()) {
-        // A node without a known type that reads as a date.
-        (Some(Value::String(_)), Some(text)) => Temporal::parse_any_date(&text).map(Value::Temporal),
+        // A node without a known type that reads as a date may be a date time.
+        (Some(Value::String(_)), Some(text)) => Temporal::parse(Kind::DateTime, &text).map(Value::Temporal),
         (value, _) => value,
     };
     optional(match value {

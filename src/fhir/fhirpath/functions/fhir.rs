@@ -33,11 +33,11 @@ fn no_hook<'a>(_: &Evaluator<'_, 'a>, call: &Call<'a, '_>, _: Collection<'a>) ->
     Err(EvaluationError::new(EvaluationErrorKind::NoHook, call.name()))
 }
 
-/// A primitive with a value, not merely with extensions.
+/// A primitive with a value, not merely with extensions. An empty text is none: R4 `datatypes.html#string`.
 fn has_value(item: &Item<'_>) -> bool {
     match item {
         Item::Value(_) => true,
-        Item::Node(node) => node.value.is_some() && node.is_primitive(),
+        Item::Node(node) => node.is_primitive() && node.value.is_some_and(|value| value.as_str() != Some("")),
     }
 }
 

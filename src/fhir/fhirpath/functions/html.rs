@@ -1,4 +1,6 @@
 //! `htmlChecks()`: the elements and attributes that a narrative may have. R4 `narrative.html#xhtml`.
+//!
+//! Non-features: entities are not looked up, and prefixes are taken to mean XHTML. Native narrative rules go further.
 
 /// Elements of HTML 4.0 chapters 7–11 (except 4 of 9) and 15, `a` and `img`.
 const ELEMENTS: &str = " p br div h1 h2 h3 h4 h5 h6 a span b em i strong small big tt dfn q var abbr acronym cite \
@@ -37,11 +39,12 @@ pub(super) fn is_narrative(div: &str) -> bool {
         }
         let (tag, closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
         let name = tag.split(char::is_whitespace).next().unwrap_or_default();
+        let local = name.rsplit(':').next().unwrap_or_default();
         let first = open.is_empty();
-        if (first && name != "div") || !listed(ELEMENTS, name) || !attributes_allowed(&tag[name.len()..]) {
+        if (first && local != "div") || !listed(ELEMENTS, local) || !attributes_allowed(&tag[name.len()..]) {
             return false;
         }
-        content |= name == "img";
+        content |= local == "img";
         if !closed {
             open.push(name);
         }
@@ -91,6 +94,7 @@ mod tests {
     #[test]
     fn narratives_are_one_div_of_listed_elements() {
         assert!(is_narrative(r#"<div xmlns="http://www.w3.org/1999/xhtml"><p class="a">x<br/></p></div>"#));
+        assert!(is_narrative(r#"<h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p>a</h:p></h:div>"#));
         for bad in [
             "",
             "text",

@@ -1,0 +1,105 @@
+//! `/metadata`: the CapabilityStatement, from the template and from what is wired. R4 `capabilitystatement.html`.
+
+use crate::exchange::Gateway;
+use crate::fhir::json::{Json, Object, to_compact};
+use crate::profile::{Interaction, ServedType};
+
+use super::App;
+use super::answer::Answer;
+use super::ask::Ask;
+use super::paging::pretty;
+
+/// Search parameters that every stored type answers, and their kinds.
+const COMMON: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
+
+/// The statement with this server's address in it.
+pub fn answer(app: &App, ask: &Ask) -> Answer {
+    let mut statement = (*app.capability).clone();
+    let implementation = statement.as_object_mut().and_then(|statement| statement.get_mut("implementation"));
+    if let Some(implementation) = implementation.and_then(Json::as_object_mut) {
+        implementation.insert("url", ask.base.as_str());
+    }
+    Answer::ok(pretty(to_compact(&statement), &ask.form))
+}
+
+/// What this gateway offers, without its address.
+pub fn statement(gateway: &Gateway) -> Json {
+    let definitions = &gateway.definitions;
+    let mut statement = definitions.capability_template().clone();
+    let Some(members) = statement.as_object_mut() else { return statement };
+    let mut software = Object::new();
+    software.insert("name", "Kakehashi");
+    software.insert("version", env!("CARGO_PKG_VERSION"));
+    members.insert("software", software);
+    members.insert("fhirVersion", "4.0.1");
+    members.insert("format", vec![Json::from("json"), Json::from("application/fhir+json")]);
+    members.insert("patchFormat", vec![Json::from("application/json-patch+json"), Json::from("application/fhir+json")]);
+    let mut rest = Object::new();
+    rest.insert("mode", "server");
+    let mut security = Object::new();
+    security.insert("cors", Json::Bool(false));
+    security.insert(
+        "description",
+        "No access rules are configured: every caller on this machine has every role. For trying out only.",
+    );
+    rest.insert("security", security);
+    let resources = definitions.served_types().iter().map(|served| resource(gateway, served));
+    rest.insert("resource", resources.collect::<Vec<_>>());
+    let system = ["transaction", "batch", "history-system"];
+    rest.insert("interaction", system.map(coded).to_vec());
+    members.insert("rest", vec![Json::Object(rest)]);
+    statement
+}
+
+fn coded(code: &str) -> Json {
+    let mut interaction = Object::new();
+    interaction.insert("code", code);
+    interaction.into()
+}
+
+fn resource(gateway: &Gateway, served: &ServedType) -> Json {
+    let mut resource = Object::new();
+    resource.insert("type", served.name.as_str());
+    if let Some(profile) = &served.profile {
+        resource.insert("profile", profile.as_str());
+    }
+    if !served.supported_profiles.is_empty() {
+        let profiles = served.supported_profiles.iter().map(|profile| Json::from(profile.as_str()));
+        resource.insert("supportedProfile", profiles.collect::<Vec<_>>());
+    }
+    let interactions = served.interactions.iter().map(|interaction| coded(interaction.code()));
+    resource.insert("interaction", interactions.collect::<Vec<_>>());
+    let (writes, creates) = (served.allows(Interaction::Update), served.allows(Interaction::Create));
+    let stored = gateway.is_stored(&served.name);
+    resource.insert("versioning", if writes { "versioned-update" } else if stored { "versioned" } else { "no-version" });
+    resource.insert("readHistory", Json::Bool(served.allows(Interaction::Vread)));
+    resource.insert("updateCreate", Json::Bool(writes));
+    resource.insert("conditionalCreate", Json::Bool(creates));
+    resource.insert("conditionalRead", if stored { "full-support" } else { "not-supported" });
+    resource.insert("conditionalUpdate", Json::Bool(writes));
+    let delete = if served.allows(Interaction::Delete) { "single" } else { "not-supported" };
+    resource.insert("conditionalDelete", delete);
+    if served.allows(Interaction::SearchType) {
+        resource.insert("searchParam", search_params(gateway, &served.name));
+    }
+    resource.into()
+}
+
+fn search_params(gateway: &Gateway, rtype: &str) -> Vec<Json> {
+    let is_held = gateway.is_stored(rtype) || matches!(rtype, "AuditEvent" | "MeasureReport");
+    let mut params: Vec<(&str, &str)> = match is_held {
+        true => COMMON.to_vec(),
+        false => vec![("_id", "token"), ("url", "uri")],
+    };
+    let known = gateway.definitions.search_parameters(rtype);
+    if is_held && known.iter().any(|parameter| parameter.code == "identifier") {
+        params.push(("identifier", "token"));
+    }
+    let param = |(name, kind): (&str, &str)| {
+        let mut param = Object::new();
+        param.insert("name", name);
+        param.insert("type", kind);
+        Json::Object(param)
+    };
+    params.into_iter().map(param).collect()
+}

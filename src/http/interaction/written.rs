@@ -1,0 +1,49 @@
+//! The answer to a write: status, headers, and what `Prefer: return=…` asks for. R4 `http.html#ops`.
+
+use crate::exchange::{Prefer, Written};
+use crate::fhir::json::to_compact;
+use crate::fhir::outcome::{Issue, IssueCode, Language, Severity, operation_outcome};
+use crate::store::Version;
+
+use crate::http::App;
+use crate::http::answer::Answer;
+use crate::http::ask::Ask;
+use crate::http::subset::shape;
+
+/// 201 for what was created, else 200.
+pub fn answer(app: &App, ask: &Ask, written: Written) -> Answer {
+    let status = if matches!(written, Written::Created(_)) { 201 } else { 200 };
+    let version = written.version();
+    let mut answer = Answer {
+        status,
+        version: Some(version.version),
+        last_modified: Some(version.at),
+        location: Some(location(&ask.base, version)),
+        ..Answer::default()
+    };
+    answer.body = match ask.prefer {
+        Prefer::Minimal => String::new(),
+        Prefer::OperationOutcome => success(&written, ask.language),
+        Prefer::Representation | Prefer::Unsaid => {
+            shape(written.into_version().body.unwrap_or_default(), &ask.form, &app.gateway.definitions)
+        }
+    };
+    answer
+}
+
+/// `[base]/Type/id/_history/version`
+pub fn location(base: &str, version: &Version) -> String {
+    format!("{base}/{}/_history/{}", version.key, version.version)
+}
+
+/// An OperationOutcome that says what was done.
+pub fn success(written: &Written, language: Language) -> String {
+    let (ja, en) = match written {
+        Written::Created(_) => ("作成しました。", "Created."),
+        Written::Updated(_) => ("更新しました。", "Updated."),
+        Written::Unchanged(_) => ("内容が同じなので新しい版は作りませんでした。", "The content is the same; no new version was made."),
+        Written::Existing(_) => ("条件に一致するリソースがすでにあります。", "A resource that matches exists already."),
+    };
+    let issue = Issue::new(Severity::Information, IssueCode::Informational, ja, en);
+    to_compact(&operation_outcome(&[issue], language))
+}

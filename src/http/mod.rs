@@ -1,0 +1,63 @@
+//! FHIR over HTTP: requests into types, use cases, answers out of them.
+
+mod answer;
+mod ask;
+mod bundle_text;
+mod capability;
+mod health;
+mod interaction;
+mod paging;
+mod receive;
+mod route;
+mod server;
+mod subset;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+
+use crate::exchange::Gateway;
+use crate::fhir::json::Json;
+
+pub use server::serve;
+
+/// Where FHIR begins.
+pub const FHIR_PATH: &str = "/fhir";
+
+/// What every request shares.
+#[derive(Clone)]
+pub struct App {
+    pub gateway: Arc<Gateway>,
+    /// The address that links carry; `None`: the request's own.
+    pub base_url: Option<Arc<str>>,
+    /// How long a request's body may take to come.
+    pub body_timeout: Duration,
+    capability: Arc<Json>,
+}
+
+impl App {
+    pub fn new(gateway: Arc<Gateway>, base_url: Option<&str>, body_timeout: Duration) -> App {
+        let capability = Arc::new(capability::statement(&gateway));
+        App { gateway, base_url: base_url.map(|url| url.trim_end_matches('/').into()), body_timeout, capability }
+    }
+}
+
+/// The server's routes.
+pub fn router(app: App) -> Router {
+    let fhir = axum::routing::any(receive::fhir);
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route(FHIR_PATH, fhir.clone())
+        .route("/fhir/", fhir.clone())
+        .route("/fhir/{*path}", fhir)
+        .fallback(receive::nothing_here)
+        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(1024)))
+        .layer(CatchPanicLayer::custom(receive::panicked))
+        .with_state(app)
+}

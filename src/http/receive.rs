@@ -1,0 +1,199 @@
+//! The one way in: judges a request in the order that ARCHITECTURE.md ("Answers") gives, hands it on, logs what became of it.
+
+use std::any::Any;
+use std::io::Read;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::access::Caller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Verb;
+use crate::fhir::outcome::{Issue, IssueCode, Language};
+
+use super::answer::Answer;
+use super::ask::{Ask, Conditions, Form, check_acceptable, read_language, read_media, read_prefer};
+use super::interaction::dispatch;
+use super::route::Route;
+use super::{App, FHIR_PATH};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Everything under the FHIR base.
+pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let request_id = request_id(&parts.headers);
+    let language = read_language(&parts.headers);
+    let head = parts.method == Method::HEAD;
+    let path = parts.uri.path().strip_prefix(FHIR_PATH).unwrap_or_default().trim_start_matches('/').to_owned();
+    let route = Route::parse(&path);
+    let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(&app, name)).map(str::to_owned);
+    let mut answer = match route {
+        Ok(route) => handle(&app, &parts, body, path, &route, &request_id, language).await.unwrap_or_else(|error| {
+            let mut answer = Answer::of_error(&error, language);
+            answer.allow = (error.kind == ErrorKind::MethodNotAllowed).then(|| route.methods());
+            answer
+        }),
+        Err(error) => Answer::of_error(&error, language),
+    };
+    let (status, micros) = (answer.status, started.elapsed().as_micros());
+    // Ids and criteria may tell of patients: the log knows type and method alone.
+    tracing::info!(%request_id, method = %parts.method, rtype, status, micros, "request");
+    if status == 204 || status == 304 {
+        answer.body.clear();
+    }
+    let mut response = answer.into_response(head);
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn is_known(app: &App, name: &str) -> bool {
+    app.gateway.definitions.served_types().iter().any(|served| served.name == name)
+}
+
+async fn handle(
+    app: &App,
+    parts: &Parts,
+    body: Body,
+    path: String,
+    route: &Route,
+    request_id: &str,
+    language: Language,
+) -> Result<Answer> {
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    if let Some(rtype) = route.rtype().filter(|name| !is_known(app, name)) {
+        // The type's own refusal, as any interaction would give it.
+        app.gateway.served(rtype, crate::profile::Interaction::Read)?;
+    }
+    let verb = verb(&parts.method).ok_or_else(unknown_method)?;
+    check_acceptable(&parts.headers, &query)?;
+    let is_search = matches!(route, Route::TypeSearch(_));
+    let media = read_media(&parts.headers, verb, is_search)?;
+    let body = match verb {
+        Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body).await?,
+        Verb::Get | Verb::Head | Verb::Delete => Bytes::new(),
+    };
+    let (prefer, strict) = read_prefer(&parts.headers);
+    let ask = Ask {
+        verb,
+        conditions: Conditions::read(&parts.headers)?,
+        prefer,
+        strict,
+        form: Form::read(&query)?,
+        media,
+        body,
+        language,
+        base: base(app, &parts.headers),
+        caller: Caller::local(request_id),
+        path,
+        query,
+    };
+    dispatch(app, &ask, route).await
+}
+
+fn verb(method: &Method) -> Option<Verb> {
+    Some(match *method {
+        Method::GET => Verb::Get,
+        Method::HEAD => Verb::Head,
+        Method::POST => Verb::Post,
+        Method::PUT => Verb::Put,
+        Method::PATCH => Verb::Patch,
+        Method::DELETE => Verb::Delete,
+        _ => return None,
+    })
+}
+
+fn unknown_method() -> Error {
+    let (ja, en) = ("このメソッドは使えません。", "This method is not offered.");
+    Error::new(ErrorKind::MethodNotAllowed, Issue::error(IssueCode::NotSupported, ja, en))
+}
+
+/// Reads the body within its limits of size and time; unpacks gzip.
+async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes> {
+    let limit = app.gateway.limits.body;
+    let collected = tokio::time::timeout(app.body_timeout, Limited::new(body, limit).collect()).await;
+    let bytes = match collected {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(too_large(limit)),
+        Ok(Err(_)) | Err(_) => return Err(cut_off()),
+    };
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(bytes),
+        Some(b"gzip") => unpack(&bytes, limit),
+        Some(_) => {
+            let (ja, en) = ("Content-Encoding は gzip だけです。", "The only Content-Encoding is gzip.");
+            let issue = Issue::error(IssueCode::NotSupported, ja, en).on("http.header:Content-Encoding");
+            Err(Error::new(ErrorKind::UnsupportedMediaType, issue))
+        }
+    }
+}
+
+/// Never unpacks more than the limit: a small body may hold a huge one.
+fn unpack(packed: &[u8], limit: usize) -> Result<Bytes> {
+    let mut plain = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(packed).take(limit as u64 + 1);
+    reader.read_to_end(&mut plain).map_err(|_| {
+        let (ja, en) = ("本文を gzip として展開できません。", "The body cannot be unpacked as gzip.");
+        Error::bad_request(Issue::error(IssueCode::Structure, ja, en))
+    })?;
+    if plain.len() > limit { Err(too_large(limit)) } else { Ok(plain.into()) }
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        Issue::error(
+            IssueCode::TooLong,
+            format!("本文が大きすぎます。{limit} バイトまでです。Bundle なら分けて送ってください。"),
+            format!("The body is too large. The limit is {limit} bytes. Split a Bundle into parts."),
+        ),
+    )
+}
+
+fn cut_off() -> Error {
+    let (ja, en) = ("本文が最後まで届きませんでした。", "The body did not arrive whole in time.");
+    Error::bad_request(Issue::error(IssueCode::Structure, ja, en))
+}
+
+/// The base that links carry: as configured, or as the request addressed the server.
+fn base(app: &App, headers: &HeaderMap) -> String {
+    match &app.base_url {
+        Some(base) => base.to_string(),
+        None => {
+            let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
+            format!("http://{host}{FHIR_PATH}")
+        }
+    }
+}
+
+/// The caller's own id where it is a plain one, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(plain);
+    given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Every other path.
+pub async fn nothing_here(request: Request<Body>) -> Response<Body> {
+    let language = read_language(request.headers());
+    let (ja, en) = ("FHIR は /fhir の下にあります。", "FHIR is under /fhir.");
+    let error = Error::new(ErrorKind::UnknownTarget, Issue::error(IssueCode::NotFound, ja, en));
+    Answer::of_error(&error, language).into_response(false)
+}
+
+/// A defect: the log says what, the answer does not.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    let error = Error::internal("panic", &text.unwrap_or("of unknown kind"));
+    Answer::of_error(&error, Language::default()).into_response(false)
+}

@@ -1,0 +1,112 @@
+//! Where a request goes: the path under the FHIR base, read into a type. R4 `http.html#summary`.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::fhir::outcome::{Issue, IssueCode};
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    Metadata,
+    System,
+    SystemHistory,
+    Type(String),
+    TypeSearch(String),
+    TypeHistory(String),
+    Instance(String, String),
+    InstanceHistory(String, String),
+    Version(String, String, String),
+}
+
+impl Route {
+    /// Reads a path without the base, such as `Patient/1/_history`. Segments are percent-decoded.
+    pub fn parse(path: &str) -> Result<Route> {
+        let decode = |segment: &str| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        let trimmed = path.trim_matches('/');
+        let segments: Vec<String> = match trimmed {
+            "" => Vec::new(),
+            _ => trimmed.split('/').map(decode).collect(),
+        };
+        if segments.iter().any(|segment| segment.starts_with('$')) {
+            return Err(unknown_operation());
+        }
+        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let own = |text: &str| text.to_owned();
+        match names.as_slice() {
+            [] => Ok(Route::System),
+            ["metadata"] => Ok(Route::Metadata),
+            ["_history"] => Ok(Route::SystemHistory),
+            [rtype] => Ok(Route::Type(own(rtype))),
+            [rtype, "_search"] => Ok(Route::TypeSearch(own(rtype))),
+            [rtype, "_history"] => Ok(Route::TypeHistory(own(rtype))),
+            [rtype, id] => Ok(Route::Instance(own(rtype), own(id))),
+            [rtype, id, "_history"] => Ok(Route::InstanceHistory(own(rtype), own(id))),
+            [rtype, id, "_history", version] => Ok(Route::Version(own(rtype), own(id), own(version))),
+            _ => Err(unknown_path()),
+        }
+    }
+
+    /// The resource type, where the path has one.
+    pub fn rtype(&self) -> Option<&str> {
+        match self {
+            Route::Metadata | Route::System | Route::SystemHistory => None,
+            Route::Type(rtype)
+            | Route::TypeSearch(rtype)
+            | Route::TypeHistory(rtype)
+            | Route::Instance(rtype, _)
+            | Route::InstanceHistory(rtype, _)
+            | Route::Version(rtype, _, _) => Some(rtype),
+        }
+    }
+
+    /// The methods of the path, for `Allow`.
+    pub fn methods(&self) -> &'static str {
+        match self {
+            Route::Metadata
+            | Route::SystemHistory
+            | Route::TypeHistory(_)
+            | Route::InstanceHistory(_, _)
+            | Route::Version(_, _, _) => "GET, HEAD",
+            Route::System | Route::TypeSearch(_) => "POST",
+            Route::Type(_) => "GET, HEAD, POST, PUT, PATCH, DELETE",
+            Route::Instance(_, _) => "GET, HEAD, PUT, PATCH, DELETE",
+        }
+    }
+}
+
+fn unknown_operation() -> Error {
+    Error::new(
+        ErrorKind::UnknownTarget,
+        Issue::error(
+            IssueCode::NotSupported,
+            "その $ 操作はこのサーバーにありません。使える操作は /metadata にあります。",
+            "This server has no such $ operation. See /metadata for those it has.",
+        ),
+    )
+}
+
+fn unknown_path() -> Error {
+    Error::new(
+        ErrorKind::UnknownTarget,
+        Issue::error(
+            IssueCode::NotFound,
+            "その URL はありません。型/id/_history/版 の形を確かめてください。",
+            "There is no such URL. The longest form is type/id/_history/version.",
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_interactions() {
+        assert_eq!(Route::parse("/").unwrap(), Route::System);
+        assert_eq!(Route::parse("Location/a/_history/2").unwrap(), Route::Version("Location".into(), "a".into(), "2".into()));
+        assert_eq!(Route::parse("Location/_search").unwrap(), Route::TypeSearch("Location".into()));
+        assert_eq!(Route::parse("Location/_history").unwrap(), Route::TypeHistory("Location".into()));
+        assert!(Route::parse("Location/a/b").is_err());
+        assert!(Route::parse("Location/$nothing").is_err());
+        assert_eq!(Route::parse("Location/..%2fx").unwrap(), Route::Instance("Location".into(), "../x".into()));
+    }
+}
