@@ -108,7 +108,8 @@ fn data_elements(definitions: &[Value]) -> BTreeMap<String, Value> {
 fn published(name: &str, snapshot: &[Value], elements: &BTreeMap<String, Value>) -> Vec<Value> {
     let inherited = |path: &str| {
         let leaf = path.rsplit('.').next().unwrap_or_default();
-        let general = ["id", "extension", "modifierExtension", "meta", "implicitRules", "language", "text", "contained"];
+        let general =
+            ["id", "extension", "modifierExtension", "meta", "implicitRules", "language", "text", "contained"];
         !path.contains('.') || general.contains(&leaf)
     };
     let mut kept: Vec<Value> = Vec::new();
@@ -123,9 +124,12 @@ fn published(name: &str, snapshot: &[Value], elements: &BTreeMap<String, Value>)
         }
     }
     let known: BTreeSet<String> = kept.iter().map(|element| text(element, "path").to_owned()).collect();
-    for (path, fact) in elements.range(format!("{name}.")..format!("{name}/")).filter(|(path, _)| !known.contains(*path)) {
+    for (path, fact) in
+        elements.range(format!("{name}.")..format!("{name}/")).filter(|(path, _)| !known.contains(*path))
+    {
         let parent = path.rsplit_once('.').map(|(parent, _)| format!("{parent}.")).unwrap_or_default();
-        let after = kept.iter().rposition(|element| text(element, "path").starts_with(&parent)).map_or(kept.len(), |at| at + 1);
+        let after =
+            kept.iter().rposition(|element| text(element, "path").starts_with(&parent)).map_or(kept.len(), |at| at + 1);
         kept.insert(after, fact.clone());
     }
     without_hollow(kept)
@@ -150,9 +154,12 @@ fn without_hollow(elements: Vec<Value>) -> Vec<Value> {
         .iter()
         .filter(|element| matches!(element["type"][0]["code"].as_str(), Some("BackboneElement" | "Element")))
         .map(|element| format!("{}.", text(element, "path")))
-        .filter(|group| !elements.iter().any(|element| own(element) && text(element, "path").starts_with(group.as_str())))
+        .filter(|group| {
+            !elements.iter().any(|element| own(element) && text(element, "path").starts_with(group.as_str()))
+        })
         .collect();
-    let in_hollow = |path: &str| hollow.iter().any(|group| path.starts_with(group.as_str()) || format!("{path}.") == *group);
+    let in_hollow =
+        |path: &str| hollow.iter().any(|group| path.starts_with(group.as_str()) || format!("{path}.") == *group);
     elements.into_iter().filter(|element| !in_hollow(text(element, "path"))).collect()
 }
 
@@ -231,9 +238,9 @@ fn base_element(type_name: &str, url: &str, element: &Value) -> Value {
 
 /// `[key, severity, expression]`, with `best-practice` as severity where the constraint says so.
 fn constraint_facts(constraint: &Value) -> Value {
-    let best = items(constraint, "extension")
-        .iter()
-        .any(|extension| text(extension, "url").ends_with("elementdefinition-bestpractice") && extension["valueBoolean"] == true);
+    let best = items(constraint, "extension").iter().any(|extension| {
+        text(extension, "url").ends_with("elementdefinition-bestpractice") && extension["valueBoolean"] == true
+    });
     let severity = if best { "best-practice" } else { text(constraint, "severity") };
     json!([constraint["key"], severity, constraint["expression"]])
 }
@@ -282,14 +289,17 @@ fn profile_element(element: &Value) -> Value {
     let mut kept = Map::new();
     for (key, value) in element.as_object().into_iter().flatten() {
         let value = match key.as_str() {
-            "id" | "path" | "sliceName" | "min" | "max" | "maxLength" | "contentReference" | "mustSupport" | "isModifier" => {
-                value.clone()
+            "id" | "path" | "sliceName" | "min" | "max" | "maxLength" | "contentReference" | "mustSupport"
+            | "isModifier" => value.clone(),
+            "slicing" => {
+                json!({ "discriminator": value["discriminator"], "ordered": value["ordered"], "rules": value["rules"] })
             }
-            "slicing" => json!({ "discriminator": value["discriminator"], "ordered": value["ordered"], "rules": value["rules"] }),
             "binding" => json!({ "strength": value["strength"], "valueSet": value["valueSet"] }),
             "type" => value.as_array().into_iter().flatten().map(profile_type).collect(),
             "constraint" => items(element, "constraint").iter().map(profile_constraint).collect(),
-            _ if ["fixed", "pattern", "minValue", "maxValue"].iter().any(|prefix| key.starts_with(prefix)) => value.clone(),
+            _ if ["fixed", "pattern", "minValue", "maxValue"].iter().any(|prefix| key.starts_with(prefix)) => {
+                value.clone()
+            }
             _ => continue,
         };
         kept.insert(key.clone(), value);
@@ -364,7 +374,12 @@ fn own_part(base: &str, expression: &str) -> String {
     let own: Vec<&str> = branches
         .iter()
         .map(|branch| branch.trim())
-        .filter(|branch| branch.trim_start_matches('(').strip_prefix(base).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)))
+        .filter(|branch| {
+            branch
+                .trim_start_matches('(')
+                .strip_prefix(base)
+                .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        })
         .collect();
     if own.is_empty() { expression.to_owned() } else { own.join(" | ") }
 }
@@ -411,17 +426,21 @@ fn terminology(terms: &[Value], lines: &mut Lines) {
 
 /// The value sets that a binding names (or that belong to FHIR itself) and the code systems they draw on.
 fn reached(terms: &[Value], lines: &Lines) -> BTreeSet<String> {
-    let mut reached: BTreeSet<String> = MORE_SYSTEMS.iter().map(|table| format!("http://terminology.hl7.org/CodeSystem/{table}")).collect();
+    let mut reached: BTreeSet<String> =
+        MORE_SYSTEMS.iter().map(|table| format!("http://terminology.hl7.org/CodeSystem/{table}")).collect();
     for value in lines.values() {
         bound_sets(value, &mut reached);
     }
     let sets: BTreeMap<&str, &Value> = terms.iter().map(|term| (text(term, "url"), term)).collect();
     let own = |url: &&str| url.starts_with("http://hl7.org/fhir/");
-    let mut open: Vec<String> = reached.iter().cloned().chain(sets.keys().filter(|url| own(url)).map(|url| (*url).to_owned())).collect();
+    let mut open: Vec<String> =
+        reached.iter().cloned().chain(sets.keys().filter(|url| own(url)).map(|url| (*url).to_owned())).collect();
     while let Some(url) = open.pop() {
         let compose = sets.get(url.as_str()).map(|set| &set["compose"]).unwrap_or(&Value::Null);
         let parts = items(compose, "include").iter().chain(items(compose, "exclude"));
-        let named = parts.flat_map(|part| part["system"].as_str().into_iter().chain(items(part, "valueSet").iter().filter_map(Value::as_str)));
+        let named = parts.flat_map(|part| {
+            part["system"].as_str().into_iter().chain(items(part, "valueSet").iter().filter_map(Value::as_str))
+        });
         open.extend(named.map(|url| unversioned(url).to_owned()).filter(|url| !reached.contains(url)));
         reached.insert(url);
     }
@@ -431,7 +450,9 @@ fn reached(terms: &[Value], lines: &Lines) -> BTreeSet<String> {
 fn bound_sets(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
-            if let Some([_, Value::String(set)]) = members.get("b").and_then(Value::as_array).map(|binding| &binding[..binding.len().min(2)]) {
+            if let Some([_, Value::String(set)]) =
+                members.get("b").and_then(Value::as_array).map(|binding| &binding[..binding.len().min(2)])
+            {
                 into.insert(set.clone());
             }
             if let Some(set) = value["binding"]["valueSet"].as_str() {
@@ -466,7 +487,8 @@ fn add_parents(terms: &[Value], lines: &mut Lines) {
     for term in terms.iter().filter(|term| text(term, "resourceType") == "CodeSystem") {
         let mut pairs = BTreeSet::new();
         more_parents(items(term, "concept"), &mut pairs);
-        if let Some(line) = lines.get_mut(&("codes".to_owned(), text(term, "url").to_owned())).and_then(Value::as_object_mut)
+        if let Some(line) =
+            lines.get_mut(&("codes".to_owned(), text(term, "url").to_owned())).and_then(Value::as_object_mut)
             && !pairs.is_empty()
         {
             line.insert("parents".into(), json!(pairs));

@@ -3,7 +3,10 @@
 //! Modules depend one way: `http → exchange → region → {profile, search, store} → fhir`.
 
 pub mod access;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod definitions;
 pub mod demo;
 pub mod error;
 pub mod exchange;
@@ -13,3 +16,4 @@ pub mod profile;
 pub mod region;
 pub mod search;
 pub mod store;
+pub mod telemetry;

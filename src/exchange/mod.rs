@@ -26,7 +26,8 @@ use crate::profile::Definitions;
 use crate::region;
 use crate::search as parameters;
 use crate::store::{
-    Database, Derive, Derived, Origin, StepResult, StoreError, Unit, UnitError, WriterSettings, Writers,
+    self, Database, Derive, Derived, Origin, Scope, StepResult, StoreError, Unit, UnitError, Window, WriterSettings,
+    Writers,
 };
 
 pub use bundle::{EntryRequest, Verb, entry_requests, parse_etag};
@@ -34,7 +35,7 @@ pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery};
 pub use import::Imported;
 pub use patch::PatchForm;
-pub use prepare::Content;
+pub use prepare::{Content, check_text};
 pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
 pub use transaction::{EntryResponse, Prefer};
@@ -82,6 +83,13 @@ impl Gateway {
         let derive: Arc<dyn Derive> = Arc::new(Deriver);
         let writers = Writers::start(&database, &derive, &clock, writing)?;
         Ok(Gateway { definitions, database, limits, writers, patience: writing.deadline })
+    }
+
+    /// Whether nothing was ever stored.
+    pub async fn is_empty(&self) -> Result<bool> {
+        let mut connection = self.database.reader().await?;
+        let newest = store::history_page(&mut connection, &Scope::System, &Window::default(), 1).await?;
+        Ok(newest.is_empty())
     }
 
     /// Finishes the writes that were accepted.
@@ -137,6 +145,11 @@ enum Planned<T> {
     Done(T),
     /// Somebody else changed what the plan was based on.
     Moved,
+}
+
+/// Computes index and projections anew; `progress` is told how many resources are done, of how many.
+pub async fn reindex(database: &Database, progress: &(dyn Fn(u64, u64) + Sync)) -> std::result::Result<u64, StoreError> {
+    store::reindex(database, &Deriver, progress).await
 }
 
 fn origin(caller: &Caller) -> Origin {

@@ -7,6 +7,7 @@ use crate::fhir::id::{ResourceId, ResourceType};
 use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::resource::Text;
+use crate::profile::Definitions;
 use crate::store::{Derive, Draft};
 
 use super::{Deriver, Gateway};
@@ -42,6 +43,15 @@ impl Gateway {
         }
         let derived = Deriver.derive(rtype.as_str(), &tree);
         Arc::new(Draft { text, tree, derived })
+    }
+}
+
+/// Every finding about a text, as the gateway would judge it.
+pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<Issue> {
+    let checked = read_json(body, Limits { depth }).and_then(|tree| check_rules(&tree).map(|()| tree));
+    match checked {
+        Ok(tree) => definitions.validate(&tree),
+        Err(error) => error.issues,
     }
 }
 

@@ -62,7 +62,8 @@ fn full_path(name: &str, below: &str) -> String {
 fn element(type_name: &str, kind: Kind, fact: &ElementFacts, leaf: &str, child: Option<usize>) -> Element {
     let mut types: Vec<TypeRef> = fact.types.iter().map(|text| TypeRef::parse(text)).collect();
     // 4.0.1 declares resource ids as strings; resource.html#id says `id`.
-    if kind == Kind::Resource && fact.path == "id"
+    if kind == Kind::Resource
+        && fact.path == "id"
         && let Some(spec) = types.first_mut()
     {
         spec.code = "id".to_owned();

@@ -27,9 +27,9 @@ impl<'a> Walk<'a> {
     }
 
     fn extension(&mut self, element: &'a Element, value: &'a Json) {
-        let has_value = value.as_object().is_some_and(|object| {
-            object.iter().any(|(key, _)| key.trim_start_matches('_').starts_with("value"))
-        });
+        let has_value = value
+            .as_object()
+            .is_some_and(|object| object.iter().any(|(key, _)| key.trim_start_matches('_').starts_with("value")));
         if has_value == value.get("extension").is_some() {
             self.report(issue::extension_content(has_value));
         }
@@ -42,7 +42,12 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        match self.inner.registry.profile(url).filter(|structure| structure.is_profile && structure.type_name == "Extension") {
+        match self
+            .inner
+            .registry
+            .profile(url)
+            .filter(|structure| structure.is_profile && structure.type_name == "Extension")
+        {
             Some(structure) => {
                 self.object(structure, 0, value);
             }
@@ -61,7 +66,10 @@ impl<'a> Walk<'a> {
                     self.report(issue::dangling_fragment());
                     return;
                 }
-            } else if !reference.starts_with("urn:") && !format::scheme(reference) && reference_type(reference).is_none() {
+            } else if !reference.starts_with("urn:")
+                && !format::scheme(reference)
+                && reference_type(reference).is_none()
+            {
                 self.within("reference", |walk| walk.report(issue::reference_form()));
                 return;
             }
@@ -166,7 +174,11 @@ impl<'a> Walk<'a> {
             let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) else { continue };
             let (Some(name), Some(id)) = (resource.get_str("resourceType"), resource.get_str("id")) else { continue };
             if url.starts_with("http") && reference_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
-                self.within("entry", |walk| walk.within_index(index, |walk| walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))));
+                self.within("entry", |walk| {
+                    walk.within_index(index, |walk| {
+                        walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))
+                    })
+                });
             }
         }
     }

@@ -49,7 +49,9 @@ fn step<'i>(inner: &'i Inner, (structure, shape): Place<'i>, name: &str, express
     let below = match element.child {
         Some(child) => Some((structure, structure.shapes.get(child)?)),
         None if member.sibling => inner.shape("Element").map(|(structure, shape)| (structure.as_ref(), shape)),
-        None => inner.registry.base(&spec.code).and_then(|structure| Some((structure.as_ref(), structure.shapes.first()?))),
+        None => {
+            inner.registry.base(&spec.code).and_then(|structure| Some((structure.as_ref(), structure.shapes.first()?)))
+        }
     }?;
     let _ = write!(expression, ".{}", element.name);
     if element.choice {

@@ -72,7 +72,8 @@ impl Facts {
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             let (kind, name, json_at) = split(line).ok_or_else(|| format!("byte {start} of the pack is no fact"))?;
-            let kind = KINDS.into_iter().find(|known| *known == kind).ok_or_else(|| format!("{kind} is no kind of fact"))?;
+            let kind =
+                KINDS.into_iter().find(|known| *known == kind).ok_or_else(|| format!("{kind} is no kind of fact"))?;
             index.entry(kind).or_default().insert(name.to_owned(), start + json_at..start + line.trim_end().len());
             start += line.len();
         }

@@ -35,7 +35,8 @@ pub fn code(text: &str) -> bool {
 }
 
 pub fn id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
 }
 
 /// No white space; OIDs and UUIDs in their own form.
@@ -101,7 +102,7 @@ pub fn date(text: &str) -> bool {
 
 fn days(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -160,7 +161,7 @@ pub fn base64(text: &str) -> bool {
             _ => return false,
         }
     }
-    count > 0 && count % 4 == 0 && padding <= 2
+    count > 0 && count.is_multiple_of(4) && padding <= 2
 }
 
 #[cfg(test)]
@@ -172,7 +173,9 @@ mod tests {
         for right in ["2026", "2026-11", "2024-02-29", "2000-02-29"] {
             assert!(date(right), "{right}");
         }
-        for wrong in ["", "0000", "26", "2026-13", "2026-1", "2026-02-29", "1900-02-29", "2026-11-31", "2026-11-22T", "２０２６"] {
+        for wrong in
+            ["", "0000", "26", "2026-13", "2026-1", "2026-02-29", "1900-02-29", "2026-11-31", "2026-11-22T", "２０２６"]
+        {
             assert!(!date(wrong), "{wrong}");
         }
     }
@@ -182,7 +185,14 @@ mod tests {
         for right in ["2026-11-22T09:00:00Z", "2026-11-22T09:00:00.123+09:00", "2026-11-22T09:00:60Z"] {
             assert!(instant(right) && date_time(right), "{right}");
         }
-        for wrong in ["2026-11-22T09:00Z", "2026-11-22T09:00:00", "2026-11T09:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T09:00:00+15:00", "2026-11-22T09:00:00.Z"] {
+        for wrong in [
+            "2026-11-22T09:00Z",
+            "2026-11-22T09:00:00",
+            "2026-11T09:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T09:00:00+15:00",
+            "2026-11-22T09:00:00.Z",
+        ] {
             assert!(!date_time(wrong), "{wrong}");
         }
     }
@@ -190,8 +200,17 @@ mod tests {
     #[test]
     fn names_and_addresses() {
         assert!(code("a b") && !code(" a") && !code("a  b") && !code("a\tb") && !code(""));
-        assert!(oid("urn:oid:1.2.392.100495") && !oid("urn:oid:1.02") && !oid("urn:oid:3.1") && !oid("urn:oid:1") && !oid("1.2"));
-        assert!(uuid("urn:uuid:c757873d-ec9a-4326-a141-556f43239520") && !uuid("urn:uuid:C757873D-ec9a-4326-a141-556f43239520"));
+        assert!(
+            oid("urn:oid:1.2.392.100495")
+                && !oid("urn:oid:1.02")
+                && !oid("urn:oid:3.1")
+                && !oid("urn:oid:1")
+                && !oid("1.2")
+        );
+        assert!(
+            uuid("urn:uuid:c757873d-ec9a-4326-a141-556f43239520")
+                && !uuid("urn:uuid:C757873D-ec9a-4326-a141-556f43239520")
+        );
         assert!(canonical("http://a/b|1") && canonical("#a") && !canonical("a/b") && !canonical("http://a b"));
         assert!(base64("QUJD") && base64("QUI=\nQUJD".replace("=", "A").as_str()) && !base64("QUJ") && !base64("Q=JD"));
     }

@@ -32,11 +32,13 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
     let element = known.and_then(|known| shape.elements.get(known.element));
     let path = element.map_or(shape.path.as_str(), |element| element.path.as_str());
     let value = node.pointer(&finding.pointer);
-    let type_name = known
-        .and_then(|known| element?.types.get(known.type_index))
-        .map(|spec| spec.code.clone())
-        .unwrap_or_default();
-    let at = |name: &str| shape.element(name.trim_end_matches("[x]")).map_or_else(|| format!("{}.{name}", shape.path), |element| element.path.clone());
+    let type_name =
+        known.and_then(|known| element?.types.get(known.type_index)).map(|spec| spec.code.clone()).unwrap_or_default();
+    let at = |name: &str| {
+        shape
+            .element(name.trim_end_matches("[x]"))
+            .map_or_else(|| format!("{}.{name}", shape.path), |element| element.path.clone())
+    };
     let mut below = String::new();
     let issue = match &finding.problem {
         Problem::UnknownMember(name) => {
@@ -55,7 +57,13 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
         Problem::Empty => empty(structure, path),
         Problem::OutOfRange => out_of_range(structure, path, &type_name),
         Problem::BadFormat(format) => bad_format(structure, path, format.trim_start_matches("fhir-"), value),
-        Problem::WrongKind => wrong_kind(structure, path, (&type_name, element.is_some_and(|element| element.array)), known.is_some_and(|known| known.sibling), value),
+        Problem::WrongKind => wrong_kind(
+            structure,
+            path,
+            (&type_name, element.is_some_and(|element| element.array)),
+            known.is_some_and(|known| known.sibling),
+            value,
+        ),
     };
     (issue, below)
 }
@@ -104,18 +112,30 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 fn missing(structure: &Structure, path: &str, name: &str) -> Issue {
-    error(IssueCode::Required, format!("必須の要素「{name}」がありません。"), format!("The required element '{name}' is missing."))
-        .rule(rule(structure, path, "min"))
+    error(
+        IssueCode::Required,
+        format!("必須の要素「{name}」がありません。"),
+        format!("The required element '{name}' is missing."),
+    )
+    .rule(rule(structure, path, "min"))
 }
 
 fn not_allowed(structure: &Structure, path: &str, name: &str) -> Issue {
-    error(IssueCode::Structure, format!("要素「{name}」は、このプロファイルでは使えません。"), format!("The element '{name}' is not allowed by this profile."))
-        .rule(rule(structure, path, "max"))
+    error(
+        IssueCode::Structure,
+        format!("要素「{name}」は、このプロファイルでは使えません。"),
+        format!("The element '{name}' is not allowed by this profile."),
+    )
+    .rule(rule(structure, path, "max"))
 }
 
 fn several(structure: &Structure, path: &str, names: &str) -> Issue {
-    error(IssueCode::Structure, format!("選択型の要素は一つだけです: {names}。"), format!("Only one of these may stand: {names}."))
-        .rule(rule(structure, path, "choice"))
+    error(
+        IssueCode::Structure,
+        format!("選択型の要素は一つだけです: {names}。"),
+        format!("Only one of these may stand: {names}."),
+    )
+    .rule(rule(structure, path, "choice"))
 }
 
 fn siblings(structure: &Structure, path: &str, name: &str) -> Issue {
@@ -139,16 +159,23 @@ fn count(structure: &Structure, path: &str, key: &str, limit: u64, value: Option
 }
 
 fn empty(structure: &Structure, path: &str) -> Issue {
-    error(IssueCode::Structure, "空のオブジェクトは使えません。".into(), "An object must not be empty.".into()).rule(rule(structure, path, "ele-1"))
+    error(IssueCode::Structure, "空のオブジェクトは使えません。".into(), "An object must not be empty.".into())
+        .rule(rule(structure, path, "ele-1"))
 }
 
 fn out_of_range(structure: &Structure, path: &str, type_name: &str) -> Issue {
-    error(IssueCode::Value, format!("値が {type_name} の範囲にありません。"), format!("The value is outside the range of {type_name}."))
-        .rule(rule(structure, path, "type"))
+    error(
+        IssueCode::Value,
+        format!("値が {type_name} の範囲にありません。"),
+        format!("The value is outside the range of {type_name}."),
+    )
+    .rule(rule(structure, path, "type"))
 }
 
 fn type_names(element: Option<&Element>) -> String {
-    element.map(|element| element.types.iter().map(|spec| spec.code.as_str()).collect::<Vec<_>>().join(" | ")).unwrap_or_default()
+    element
+        .map(|element| element.types.iter().map(|spec| spec.code.as_str()).collect::<Vec<_>>().join(" | "))
+        .unwrap_or_default()
 }
 
 fn bad_format(structure: &Structure, path: &str, format: &str, value: Option<&Json>) -> Issue {
@@ -164,8 +191,13 @@ fn bad_format(structure: &Structure, path: &str, format: &str, value: Option<&Js
 
 fn format_hint(format: &str) -> (&'static str, &'static str) {
     match format {
-        "date" => ("YYYY、YYYY-MM または YYYY-MM-DD(実在する日)。", "Use YYYY, YYYY-MM or YYYY-MM-DD, a day that exists."),
-        "dateTime" => ("YYYY-MM-DD または YYYY-MM-DDThh:mm:ss+09:00 など。", "Use YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with an offset or Z."),
+        "date" => {
+            ("YYYY、YYYY-MM または YYYY-MM-DD(実在する日)。", "Use YYYY, YYYY-MM or YYYY-MM-DD, a day that exists.")
+        }
+        "dateTime" => (
+            "YYYY-MM-DD または YYYY-MM-DDThh:mm:ss+09:00 など。",
+            "Use YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with an offset or Z.",
+        ),
         "instant" => ("YYYY-MM-DDThh:mm:ss+09:00 など、秒と時差まで。", "Use YYYY-MM-DDThh:mm:ss with an offset or Z."),
         "time" => ("hh:mm:ss。", "Use hh:mm:ss."),
         "id" => ("英数字・「-」・「.」で64文字まで。", "Use up to 64 of A-Z a-z 0-9 - and full stop."),
@@ -191,7 +223,13 @@ fn kind(value: Option<&Json>) -> (&'static str, &'static str) {
     }
 }
 
-fn wrong_kind(structure: &Structure, path: &str, (type_name, array): (&str, bool), sibling: bool, value: Option<&Json>) -> Issue {
+fn wrong_kind(
+    structure: &Structure,
+    path: &str,
+    (type_name, array): (&str, bool),
+    sibling: bool,
+    value: Option<&Json>,
+) -> Issue {
     let (ja, en) = kind(value);
     // Inside an array the place is an item.
     let array = array && !matches!(value, Some(Json::Array(_)));
@@ -211,7 +249,11 @@ pub fn no_resource_type() -> Issue {
 
 pub fn unknown_type(name: &str) -> Issue {
     let shown = if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) { name } else { "" };
-    error(IssueCode::Structure, format!("R4 にリソース型 {shown} はありません。"), format!("R4 has no resource type {shown}."))
+    error(
+        IssueCode::Structure,
+        format!("R4 にリソース型 {shown} はありません。"),
+        format!("R4 has no resource type {shown}."),
+    )
 }
 
 pub fn too_deep() -> Issue {
@@ -229,8 +271,12 @@ pub fn unknown_profile(refuse: bool) -> Issue {
 }
 
 pub fn profile_of_other_type(canonical: &str, type_name: &str) -> Issue {
-    error(IssueCode::Invalid, format!("このプロファイルは {type_name} のものです。"), format!("This profile is for {type_name}."))
-        .rule(format!("{canonical}|{type_name}|type"))
+    error(
+        IssueCode::Invalid,
+        format!("このプロファイルは {type_name} のものです。"),
+        format!("This profile is for {type_name}."),
+    )
+    .rule(format!("{canonical}|{type_name}|type"))
 }
 
 pub fn no_rule() -> Issue {
@@ -244,13 +290,21 @@ pub fn no_rule() -> Issue {
 pub fn not_fixed(structure: &Structure, element: &Element, key: &str, expected: &Json) -> Issue {
     let shown = crate::fhir::json::to_compact(expected);
     let (ja, en) = if key == "fixed" { ("と一致する", "be exactly") } else { ("を含む", "contain") };
-    error(IssueCode::Value, format!("値は {shown} {ja}ものでなければなりません。"), format!("The value must {en} {shown}."))
-        .rule(rule(structure, &element.path, key))
+    error(
+        IssueCode::Value,
+        format!("値は {shown} {ja}ものでなければなりません。"),
+        format!("The value must {en} {shown}."),
+    )
+    .rule(rule(structure, &element.path, key))
 }
 
 pub fn too_long(structure: &Structure, element: &Element, limit: usize, found: usize) -> Issue {
-    error(IssueCode::TooLong, format!("{limit}文字までです({found}文字)。"), format!("At most {limit} characters; {found} found."))
-        .rule(rule(structure, &element.path, "maxLength"))
+    error(
+        IssueCode::TooLong,
+        format!("{limit}文字までです({found}文字)。"),
+        format!("At most {limit} characters; {found} found."),
+    )
+    .rule(rule(structure, &element.path, "maxLength"))
 }
 
 pub fn out_of_bounds(structure: &Structure, element: &Element) -> Issue {
@@ -258,7 +312,13 @@ pub fn out_of_bounds(structure: &Structure, element: &Element) -> Issue {
         .rule(rule(structure, &element.path, "range"))
 }
 
-pub fn code_not_in_set(structure: &Structure, element: &Element, binding: &Binding, set: &CodeSet, code: Option<&str>) -> Issue {
+pub fn code_not_in_set(
+    structure: &Structure,
+    element: &Element,
+    binding: &Binding,
+    set: &CodeSet,
+    code: Option<&str>,
+) -> Issue {
     let severity = if binding.strength == Strength::Required { Severity::Error } else { Severity::Warning };
     let shown = code.filter(|code| code.len() <= 40 && code.is_ascii() && !code.contains(' ')).unwrap_or_default();
     let allowed = set.sample(SHOWN_CODES).map(|(codes, total)| {
@@ -282,15 +342,27 @@ pub fn code_not_in_set(structure: &Structure, element: &Element, binding: &Bindi
 pub fn broken(structure: &Structure, path: &str, constraint: &Constraint) -> Issue {
     let severity = if constraint.level == Level::Error { Severity::Error } else { Severity::Warning };
     let (key, text) = (&constraint.key, &constraint.text);
-    let ja = if constraint.ja.is_empty() { format!("不変条件 {key} が成り立ちません: {text}") } else { format!("{} ({key})", constraint.ja) };
-    let en = if constraint.en.is_empty() { format!("The invariant {key} does not hold: {text}") } else { format!("{} ({key})", constraint.en) };
+    let ja = if constraint.ja.is_empty() {
+        format!("不変条件 {key} が成り立ちません: {text}")
+    } else {
+        format!("{} ({key})", constraint.ja)
+    };
+    let en = if constraint.en.is_empty() {
+        format!("The invariant {key} does not hold: {text}")
+    } else {
+        format!("{} ({key})", constraint.en)
+    };
     Issue::new(severity, IssueCode::Invariant, ja, en).rule(rule(structure, path, key))
 }
 
 pub fn undecided(structure: &Structure, path: &str, constraint: &Constraint) -> Issue {
     let key = &constraint.key;
-    Issue::warning(IssueCode::Processing, format!("不変条件 {key} は判定できませんでした。"), format!("The invariant {key} could not be decided."))
-        .rule(rule(structure, path, key))
+    Issue::warning(
+        IssueCode::Processing,
+        format!("不変条件 {key} は判定できませんでした。"),
+        format!("The invariant {key} could not be decided."),
+    )
+    .rule(rule(structure, path, key))
 }
 
 pub fn slice_count(structure: &Structure, element: &Element, slice: &Slice, found: u32) -> Issue {
@@ -316,14 +388,21 @@ pub fn in_no_slice(structure: &Structure, element: &Element, slicing: &Slicing) 
 }
 
 pub fn slice_order(structure: &Structure, element: &Element) -> Issue {
-    error(IssueCode::Structure, "スライスの順序が違います。".into(), "The slices are out of order.".into())
-        .rule(rule(structure, &element.path, "slicing"))
+    error(IssueCode::Structure, "スライスの順序が違います。".into(), "The slices are out of order.".into()).rule(rule(
+        structure,
+        &element.path,
+        "slicing",
+    ))
 }
 
 pub fn wrong_resource_type(structure: &Structure, element: &Element, found: &str) -> Issue {
     let expected = type_names(Some(element));
-    error(IssueCode::Structure, format!("リソース型は {expected} でなければなりません({found} でした)。"), format!("The resource must be of type {expected}; found {found}."))
-        .rule(rule(structure, &element.path, "type"))
+    error(
+        IssueCode::Structure,
+        format!("リソース型は {expected} でなければなりません({found} でした)。"),
+        format!("The resource must be of type {expected}; found {found}."),
+    )
+    .rule(rule(structure, &element.path, "type"))
 }
 
 pub fn extension_content(both: bool) -> Issue {
@@ -336,8 +415,12 @@ pub fn extension_content(both: bool) -> Issue {
 }
 
 pub fn relative_extension() -> Issue {
-    Issue::error(IssueCode::Extension, "拡張の url は絶対 URI でなければなりません。", "An extension's url must be absolute.")
-        .rule(format!("{R4_DEFINITIONS}Extension|Extension.url|type"))
+    Issue::error(
+        IssueCode::Extension,
+        "拡張の url は絶対 URI でなければなりません。",
+        "An extension's url must be absolute.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Extension|Extension.url|type"))
 }
 
 pub fn unknown_extension(url: &str, modifier: bool, refuse: bool) -> Issue {
@@ -368,8 +451,12 @@ pub fn reference_form() -> Issue {
 
 pub fn wrong_target(structure: &Structure, element: &Element, found: &str, allowed: &[String]) -> Issue {
     let allowed = allowed.join(", ");
-    error(IssueCode::Structure, format!("参照先の型 {found} は使えません。使える型: {allowed}。"), format!("A reference to {found} is not allowed here. Allowed: {allowed}."))
-        .rule(rule(structure, &element.path, "target"))
+    error(
+        IssueCode::Structure,
+        format!("参照先の型 {found} は使えません。使える型: {allowed}。"),
+        format!("A reference to {found} is not allowed here. Allowed: {allowed}."),
+    )
+    .rule(rule(structure, &element.path, "target"))
 }
 
 pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[String]) -> Issue {
@@ -382,13 +469,27 @@ pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[St
     .rule(rule(structure, &element.path, "profile"))
 }
 
+pub fn no_schema(structure: &Structure, shape: &Shape) -> Issue {
+    error(
+        IssueCode::Exception,
+        "定義を検証規則に変換できないため、検証できません。".into(),
+        "The definition cannot be turned into rules, so this cannot be validated.".into(),
+    )
+    .rule(rule(structure, &shape.path, "schema"))
+}
+
 pub fn no_content(structure: &Structure, path: &str) -> Issue {
-    error(IssueCode::Invariant, "値も拡張もありません。".into(), "There is neither a value nor an extension.".into()).rule(rule(structure, path, "ele-1"))
+    error(IssueCode::Invariant, "値も拡張もありません。".into(), "There is neither a value nor an extension.".into())
+        .rule(rule(structure, path, "ele-1"))
 }
 
 pub fn type_mismatch() -> Issue {
-    Issue::error(IssueCode::Value, "Reference.type と参照の型が違います。", "Reference.type differs from the type that the reference names.")
-        .rule(format!("{R4_DEFINITIONS}Reference|Reference.type|type"))
+    Issue::error(
+        IssueCode::Value,
+        "Reference.type と参照の型が違います。",
+        "Reference.type differs from the type that the reference names.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Reference|Reference.type|type"))
 }
 
 pub fn duplicate_contained() -> Issue {
@@ -406,18 +507,23 @@ pub fn full_url_differs() -> Issue {
 }
 
 pub fn period_reversed() -> Issue {
-    Issue::error(IssueCode::Invariant, "期間の開始が終了より後です。", "The period starts after its end.").rule(format!("{R4_DEFINITIONS}Period|Period|per-1"))
+    Issue::error(IssueCode::Invariant, "期間の開始が終了より後です。", "The period starts after its end.")
+        .rule(format!("{R4_DEFINITIONS}Period|Period|per-1"))
 }
 
 pub fn contained_without_id() -> Issue {
-    Issue::error(IssueCode::Required, "内包リソースには id が必要です。", "A contained resource needs an id.").rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
+    Issue::error(IssueCode::Required, "内包リソースには id が必要です。", "A contained resource needs an id.")
+        .rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
 }
 
 pub fn dom(key: &str) -> Issue {
     let (ja, en) = match key {
         "dom-2" => ("内包リソースの中にさらに内包はできません。", "A contained resource must not contain resources."),
         "dom-3" => ("どこからも参照されない内包リソースです。", "Nothing refers to this contained resource."),
-        "dom-4" => ("内包リソースに versionId と lastUpdated は置けません。", "A contained resource has no versionId or lastUpdated."),
+        "dom-4" => (
+            "内包リソースに versionId と lastUpdated は置けません。",
+            "A contained resource has no versionId or lastUpdated.",
+        ),
         _ => ("内包リソースにセキュリティラベルは置けません。", "A contained resource has no security labels."),
     };
     Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource|{key}"))

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use super::engine::Schema;
 use super::shape::{Element, Kind, Shape, Structure, TypeRef};
 
-/// The compiled schema of a shape; `None` where it says nothing.
-pub fn schema<'a>(structure: &Structure, shape: &'a Shape) -> Option<&'a Schema> {
-    shape.schema.get_or_init(|| Schema::compile(&emit(structure, shape)?).ok()).as_ref()
+/// The compiled schema of a shape; `None` where it says nothing, an error where it cannot be compiled.
+pub fn schema<'a>(structure: &Structure, shape: &'a Shape) -> Result<Option<&'a Schema>, &'a str> {
+    let compile = || emit(structure, shape).map(|schema| Schema::compile(&schema)).transpose();
+    shape.schema.get_or_init(compile).as_ref().map(Option::as_ref).map_err(String::as_str)
 }
 
 /// The schema of a shape as JSON, with this crate's keywords.
@@ -28,11 +29,11 @@ pub fn emit(structure: &Structure, shape: &Shape) -> Option<Value> {
     }
     let mut says = !structure.is_profile;
     let lists = [
-        ("x-required", (!rules.required.is_empty()).then(|| Value::Object(rules.required))),
+        ("x-required", (!rules.required.is_empty()).then_some(Value::Object(rules.required))),
         ("x-absent", (!rules.absent.is_empty()).then(|| json!(rules.absent))),
         ("x-choice", (!rules.choices.is_empty()).then(|| json!(rules.choices))),
         ("x-siblings", (!rules.siblings.is_empty()).then(|| json!(rules.siblings))),
-        ("properties", (!rules.properties.is_empty()).then(|| Value::Object(rules.properties))),
+        ("properties", (!rules.properties.is_empty()).then_some(Value::Object(rules.properties))),
     ];
     for (keyword, value) in lists {
         if let Some(value) = value {
@@ -40,7 +41,7 @@ pub fn emit(structure: &Structure, shape: &Shape) -> Option<Value> {
             says = true;
         }
     }
-    says.then(|| Value::Object(schema))
+    says.then_some(Value::Object(schema))
 }
 
 #[derive(Default)]
@@ -55,10 +56,12 @@ struct ObjectRules {
 impl ObjectRules {
     fn add(&mut self, element: &Element, overlay: bool) {
         let names = element.json_names();
-        let forms = || names.iter().flat_map(|(_, name, primitive)| {
-            let sibling = primitive.then(|| format!("_{name}"));
-            std::iter::once(name.clone()).chain(sibling)
-        });
+        let forms = || {
+            names.iter().flat_map(|(_, name, primitive)| {
+                let sibling = primitive.then(|| format!("_{name}"));
+                std::iter::once(name.clone()).chain(sibling)
+            })
+        };
         if element.max == Some(0) {
             self.absent.extend(forms());
             return;
@@ -141,5 +144,9 @@ fn range(min: i64) -> Map<String, Value> {
 }
 
 fn sibling_schema(array: bool) -> Value {
-    if array { json!({ "type": "array", "minItems": 1, "items": { "type": ["object", "null"] } }) } else { json!({ "type": "object" }) }
+    if array {
+        json!({ "type": "array", "minItems": 1, "items": { "type": ["object", "null"] } })
+    } else {
+        json!({ "type": "object" })
+    }
 }

@@ -153,23 +153,24 @@ impl Definitions {
         let inner = Inner { registry, terminology, rules, settings };
         let conformance = sorted.conformance;
         let definitions = Definitions { inner, served, capability, conformance, search, summaries };
-        definitions.warm();
-        Ok(definitions)
+        let errors = definitions.warm();
+        if errors.is_empty() { Ok(definitions) } else { Err(errors) }
     }
 
-    /// Compiles what the served types need, so that no request pays for it.
-    fn warm(&self) {
-        for served in &self.served {
-            let Some(structure) = self.inner.registry.base(&served.name) else { continue };
+    /// Compiles what the served types and the region's profiles need, so that no request pays for it and nothing
+    /// that cannot be compiled is served.
+    fn warm(&self) -> Vec<LoadError> {
+        let registry = &self.inner.registry;
+        let served = self.served.iter().filter_map(|served| registry.base(&served.name));
+        let mut errors = Vec::new();
+        for structure in served.chain(registry.local()) {
             for shape in &structure.shapes {
-                json_schema::schema(structure, shape);
+                if let Err(reason) = json_schema::schema(structure, shape) {
+                    errors.push(LoadError::new(&structure.name, &shape.path, reason));
+                }
             }
         }
-        for structure in self.inner.registry.local() {
-            for shape in &structure.shapes {
-                json_schema::schema(structure, shape);
-            }
-        }
+        errors
     }
 
     /// All findings, errors and warnings, in document order: base R4 of its type, the profile that the rules select,
@@ -179,7 +180,8 @@ impl Definitions {
         walk.resource(resource, false);
         let mut issues = order::in_document_order(resource, walk.finish());
         for issue in &mut issues {
-            issue.expression = issue.pointer.as_deref().map(|pointer| expression::of_pointer(&self.inner, resource, pointer));
+            issue.expression =
+                issue.pointer.as_deref().map(|pointer| expression::of_pointer(&self.inner, resource, pointer));
         }
         issues
     }
@@ -288,7 +290,9 @@ impl<'a> Sorted<'a> {
                 "profile-rules.toml" => sorted.rules = Some((&file.path, &file.text)),
                 "CapabilityStatement-template.json" => sorted.template = Some((&file.path, &file.text)),
                 // The FHIR package's manifest, examples and the pack are no definitions.
-                path if !path.ends_with(".json") || !path.contains('/') || matches!(folder, "examples" | "r4" | "packages") => {}
+                path if !path.ends_with(".json")
+                    || !path.contains('/')
+                    || matches!(folder, "examples" | "r4" | "packages") => {}
                 _ => match read_resource(file) {
                     Ok((resource, served)) => {
                         sorted.resources.push((file.path.clone(), resource));

@@ -13,20 +13,128 @@ const DEPTH: usize = 128;
 
 /// HTML 4.0 chapters 7–11 and 15, links, images and image maps.
 const ELEMENTS: [&str; 56] = [
-    "a", "abbr", "acronym", "address", "area", "b", "bdo", "big", "blockquote", "br", "caption", "cite", "code",
-    "col", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
-    "img", "ins", "kbd", "li", "map", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "sup",
-    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul",
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "area",
+    "b",
+    "bdo",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "map",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "u",
+    "ul",
 ];
 
 /// Attributes without effects beyond looks and links.
 const ATTRIBUTES: [&str; 62] = [
-    "abbr", "accesskey", "align", "alt", "axis", "bgcolor", "border", "cellpadding", "cellspacing", "char", "charoff",
-    "charset", "cite", "class", "clear", "color", "cols", "colspan", "compact", "coords", "datetime", "dir", "face",
-    "frame", "headers", "height", "href", "hreflang", "hspace", "id", "ismap", "lang", "longdesc", "name", "nohref",
-    "noshade", "nowrap", "rel", "rev", "rowspan", "rules", "scope", "shape", "size", "span", "src", "start", "style",
-    "summary", "tabindex", "target", "title", "type", "usemap", "valign", "value", "vspace", "width", "xml:lang",
-    "xml:space", "xmlns", "rows",
+    "abbr",
+    "accesskey",
+    "align",
+    "alt",
+    "axis",
+    "bgcolor",
+    "border",
+    "cellpadding",
+    "cellspacing",
+    "char",
+    "charoff",
+    "charset",
+    "cite",
+    "class",
+    "clear",
+    "color",
+    "cols",
+    "colspan",
+    "compact",
+    "coords",
+    "datetime",
+    "dir",
+    "face",
+    "frame",
+    "headers",
+    "height",
+    "href",
+    "hreflang",
+    "hspace",
+    "id",
+    "ismap",
+    "lang",
+    "longdesc",
+    "name",
+    "nohref",
+    "noshade",
+    "nowrap",
+    "rel",
+    "rev",
+    "rowspan",
+    "rules",
+    "scope",
+    "shape",
+    "size",
+    "span",
+    "src",
+    "start",
+    "style",
+    "summary",
+    "tabindex",
+    "target",
+    "title",
+    "type",
+    "usemap",
+    "valign",
+    "value",
+    "vspace",
+    "width",
+    "xml:lang",
+    "xml:space",
+    "xmlns",
+    "rows",
 ];
 
 impl<'a> Walk<'a> {
@@ -56,10 +164,20 @@ impl Fault {
         match self {
             Fault::Syntax => ("xhtml", "整形式の XHTML ではありません。", "Not well-formed XHTML."),
             Fault::Root => ("xhtml", "全体を一つの div 要素で囲みます。", "The whole must be one div element."),
-            Fault::Namespace => ("xhtml", "div には XHTML の名前空間が必要です。", "The div needs the XHTML namespace."),
-            Fault::Element => ("txt-1", "使えない HTML 要素があります。", "An HTML element is not allowed in narrative."),
-            Fault::Attribute => ("txt-1", "使えない HTML 属性があります。", "An HTML attribute is not allowed in narrative."),
-            Fault::Entity => ("xhtml", "XML で定義されていない実体参照があります。", "An entity is not defined in XML; use its number."),
+            Fault::Namespace => {
+                ("xhtml", "div には XHTML の名前空間が必要です。", "The div needs the XHTML namespace.")
+            }
+            Fault::Element => {
+                ("txt-1", "使えない HTML 要素があります。", "An HTML element is not allowed in narrative.")
+            }
+            Fault::Attribute => {
+                ("txt-1", "使えない HTML 属性があります。", "An HTML attribute is not allowed in narrative.")
+            }
+            Fault::Entity => (
+                "xhtml",
+                "XML で定義されていない実体参照があります。",
+                "An entity is not defined in XML; use its number.",
+            ),
             Fault::Script => ("txt-1", "実行可能な URL は使えません。", "A URL that runs code is not allowed."),
             Fault::Blank => ("txt-2", "読める内容がありません。", "There is nothing to read."),
         }
@@ -135,7 +253,9 @@ impl<'t> Scanner<'t> {
     }
 
     fn open(&mut self, rest: &'t str) -> Result<(), Fault> {
-        let end = rest.find(|character: char| character.is_whitespace() || matches!(character, '>' | '/')).ok_or(Fault::Syntax)?;
+        let end = rest
+            .find(|character: char| character.is_whitespace() || matches!(character, '>' | '/'))
+            .ok_or(Fault::Syntax)?;
         let (name, rest) = rest.split_at(end);
         if self.open.len() >= DEPTH || name.is_empty() {
             return Err(Fault::Syntax);
@@ -193,7 +313,10 @@ fn attributes<'t>(mut rest: &'t str, namespaces: &mut Vec<(&'t str, &'t str)>) -
         let after = after.trim_start();
         let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(Fault::Syntax)?;
         let (value, tail) = after[1..].split_once(quote).ok_or(Fault::Syntax)?;
-        if value.contains('<') || name.is_empty() || name.contains(|character: char| character.is_whitespace() || character == '"') {
+        if value.contains('<')
+            || name.is_empty()
+            || name.contains(|character: char| character.is_whitespace() || character == '"')
+        {
             return Err(Fault::Syntax);
         }
         entities(value)?;
@@ -244,7 +367,12 @@ mod tests {
 
     #[test]
     fn safe_narrative_passes() {
-        for inside in ["東病棟", "<p class='x'>a &lt; b &#x65e5;</p>", "<!-- n --><img src='a.png' alt=''/>", "<a href='#n' name='n'>a</a>"] {
+        for inside in [
+            "東病棟",
+            "<p class='x'>a &lt; b &#x65e5;</p>",
+            "<!-- n --><img src='a.png' alt=''/>",
+            "<a href='#n' name='n'>a</a>",
+        ] {
             assert_eq!(div(inside), Ok(()), "{inside}");
         }
         assert_eq!(check(&format!("<h:div xmlns:h='{XHTML}'><h:p>a</h:p></h:div>")), Ok(()));

@@ -28,7 +28,9 @@ fn place(root: &Json, pointer: Option<&str>) -> Vec<usize> {
     let mut numbers = Vec::new();
     for token in pointer.split('/').skip(1) {
         let step = match node {
-            Some(Json::Object(object)) => object.iter().enumerate().find(|(_, (key, _))| *key == token).map(|(at, (_, value))| (at, value)),
+            Some(Json::Object(object)) => {
+                object.iter().enumerate().find(|(_, (key, _))| *key == token).map(|(at, (_, value))| (at, value))
+            }
             Some(Json::Array(items)) => token.parse().ok().and_then(|at: usize| Some((at, items.get(at)?))),
             _ => None,
         };

@@ -116,7 +116,11 @@ impl<'r> Builder<'r> {
                 pattern: node.typed_fact("pattern").map(Json::from_serde),
                 binding: self.binding(node),
                 constraints,
-                max_length: node.facts.get("maxLength").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()),
+                max_length: node
+                    .facts
+                    .get("maxLength")
+                    .and_then(Value::as_u64)
+                    .and_then(|limit| usize::try_from(limit).ok()),
                 min_value: node.typed_fact("minValue").map(Json::from_serde),
                 max_value: node.typed_fact("maxValue").map(Json::from_serde),
             },
@@ -154,7 +158,12 @@ impl<'r> Builder<'r> {
             let list = |key: &str| -> Vec<String> {
                 spec[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
             };
-            types.push(TypeRef { code, targets: list("targetProfile"), profiles: list("profile"), structure: OnceLock::new() });
+            types.push(TypeRef {
+                code,
+                targets: list("targetProfile"),
+                profiles: list("profile"),
+                structure: OnceLock::new(),
+            });
         }
         types
     }
@@ -202,7 +211,8 @@ impl<'r> Builder<'r> {
 
     /// Type and path of each discriminator; extensions are told apart by url, choices by type.
     fn discriminators(&mut self, node: &Node, element: &Element, stated: Option<&Value>) -> Vec<(String, String)> {
-        let given = stated.and_then(|slicing| slicing["discriminator"].as_array()).map(Vec::as_slice).unwrap_or_default();
+        let given =
+            stated.and_then(|slicing| slicing["discriminator"].as_array()).map(Vec::as_slice).unwrap_or_default();
         if given.is_empty() {
             let implied = match element.types.as_slice() {
                 [spec] if spec.code == "Extension" => ("value", "url"),
@@ -241,7 +251,9 @@ impl<'r> Builder<'r> {
             if let Some(within) = value_fact(node) {
                 return Some(Expected::Pattern(Json::from_serde(below(within, &steps[depth..])?)));
             }
-            if step == "url" && let Some(url) = extension_profile(node) {
+            if step == "url"
+                && let Some(url) = extension_profile(node)
+            {
                 return Some(Expected::Pattern(Json::from(url)));
             }
             node = match step.strip_prefix("extension:") {

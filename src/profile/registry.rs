@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
+use super::LoadError;
 use super::base;
 use super::facts::Facts;
 use super::shape::{Kind, Structure, TypeRef};
 use super::snapshot;
 use super::terminology::{CodeSet, Terminology};
-use super::LoadError;
 
 /// Canonical addresses of R4's own definitions begin with this.
 pub const R4_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -59,7 +59,9 @@ impl Registry {
                     compiled.insert(url.clone(), Arc::new(structure));
                 }
                 Err(problems) => {
-                    errors.extend(problems.into_iter().map(|problem| LoadError::new(path, problem.element, problem.reason)));
+                    errors.extend(
+                        problems.into_iter().map(|problem| LoadError::new(path, problem.element, problem.reason)),
+                    );
                 }
             }
         }
@@ -107,9 +109,10 @@ impl Registry {
         if self.types.contains_key(name) {
             return Some(name.to_owned());
         }
-        self.local_sources.get(url).and_then(|(_, source)| source["type"].as_str().map(str::to_owned)).or_else(|| {
-            self.facts.value("profile", url).and_then(|source| source["type"].as_str().map(str::to_owned))
-        })
+        self.local_sources
+            .get(url)
+            .and_then(|(_, source)| source["type"].as_str().map(str::to_owned))
+            .or_else(|| self.facts.value("profile", url).and_then(|source| source["type"].as_str().map(str::to_owned)))
     }
 
     /// A resource type that can be instantiated.
@@ -126,6 +129,16 @@ impl Registry {
     /// The type and the types it specialises, nearest first.
     pub fn chain<'a>(&'a self, structure: &'a Structure) -> impl Iterator<Item = &'a Structure> {
         std::iter::successors(Some(structure), |current| Some(self.base(current.base.as_deref()?)?.as_ref()))
+    }
+
+    #[cfg(test)]
+    pub fn type_names(&self) -> impl Iterator<Item = &str> {
+        self.types.keys().map(String::as_str)
+    }
+
+    #[cfg(test)]
+    pub fn published_names(&self) -> impl Iterator<Item = &str> {
+        self.published.keys().map(String::as_str)
     }
 
     pub fn local(&self) -> impl Iterator<Item = &Arc<Structure>> {

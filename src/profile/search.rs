@@ -79,7 +79,10 @@ impl Index {
     }
 
     pub fn of_type(&self, resource_type: &str) -> &[SearchParameter] {
-        self.by_type.get(resource_type).map(|slot| slot.get_or_init(|| self.collect(resource_type)).as_slice()).unwrap_or_default()
+        self.by_type
+            .get(resource_type)
+            .map(|slot| slot.get_or_init(|| self.collect(resource_type)).as_slice())
+            .unwrap_or_default()
     }
 
     fn collect(&self, resource_type: &str) -> Vec<SearchParameter> {

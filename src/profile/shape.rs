@@ -51,7 +51,7 @@ pub struct Shape {
     pub members: HashMap<String, Member>,
     /// Invariants whose context is this object; those of an element stand at the element.
     pub constraints: Vec<Constraint>,
-    pub schema: OnceLock<Option<Schema>>,
+    pub schema: OnceLock<Result<Option<Schema>, String>>,
 }
 
 /// What a JSON member stands for.
@@ -213,7 +213,8 @@ impl Element {
             let primitive = self.types.first().is_some_and(TypeRef::is_primitive);
             return vec![(0, self.name.clone(), primitive)];
         }
-        let named = |(index, spec): (usize, &TypeRef)| (index, choice_name(&self.name, &spec.code), spec.is_primitive());
+        let named =
+            |(index, spec): (usize, &TypeRef)| (index, choice_name(&self.name, &spec.code), spec.is_primitive());
         self.types.iter().enumerate().map(named).collect()
     }
 

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_pattern_asks_for_no_more_than_it_has() {
-        let value = json(r#"{"coding":[{"system":"s","code":"a"},{"system":"s","code":"b","display":"B"}],"text":"x"}"#);
+        let value =
+            json(r#"{"coding":[{"system":"s","code":"a"},{"system":"s","code":"b","display":"B"}],"text":"x"}"#);
         assert!(contains(&value, &json(r#"{"coding":[{"system":"s","code":"b"}]}"#)));
         assert!(!contains(&value, &json(r#"{"coding":[{"system":"t","code":"b"}]}"#)));
     }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::constraint::{Constraint, Level};
+use super::overlay::{Builder, Place};
 use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Context, Kind, Structure};
-use super::overlay::{Builder, Place};
 
 /// What a StructureDefinition may say that this compiler refuses at load (and that the next issue brings):
 /// named here, never skipped in silence.
@@ -64,7 +64,10 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     let mut builder = Builder::new(registry);
     builder.shape(&tree, &Place { structure: base, shape: 0 });
     let contexts = definition["context"].as_array().into_iter().flatten().filter_map(|context| {
-        Some(Context { kind: context["type"].as_str()?.to_owned(), expression: context["expression"].as_str()?.to_owned() })
+        Some(Context {
+            kind: context["type"].as_str()?.to_owned(),
+            expression: context["expression"].as_str()?.to_owned(),
+        })
     });
     let (shapes, problems) = builder.finish();
     if !problems.is_empty() {
@@ -87,7 +90,9 @@ fn merged(registry: &Registry, definition: &Value, type_name: &str) -> Result<No
     let mut chain = vec![definition.clone()];
     while let Some(base) = chain.last().and_then(|last| last["baseDefinition"].as_str()) {
         let base = base.split('|').next().unwrap_or(base);
-        if base == format!("{R4_DEFINITIONS}{type_name}") || registry.base(base.trim_start_matches(R4_DEFINITIONS)).is_some() {
+        if base == format!("{R4_DEFINITIONS}{type_name}")
+            || registry.base(base.trim_start_matches(R4_DEFINITIONS)).is_some()
+        {
             break;
         }
         let Some(parent) = registry.source(base).filter(|_| chain.len() < CHAIN_LIMIT) else {
@@ -208,12 +213,15 @@ fn constraint(value: &Value) -> Option<Constraint> {
 
 /// The text in `language` from the translation extensions of a primitive's sibling.
 pub fn translation(sibling: &Value, language: &str) -> Option<String> {
-    let translations = sibling["extension"].as_array()?.iter().filter(|extension| {
-        extension["url"] == "http://hl7.org/fhir/StructureDefinition/translation"
-    });
-    translations.filter_map(|translation| {
-        let part = |url: &str| translation["extension"].as_array()?.iter().find(|part| part["url"] == url);
-        let lang = part("lang")?["valueCode"].as_str()?;
-        (lang == language).then(|| part("content")?["valueString"].as_str().map(str::to_owned)).flatten()
-    }).next()
+    let translations = sibling["extension"]
+        .as_array()?
+        .iter()
+        .filter(|extension| extension["url"] == "http://hl7.org/fhir/StructureDefinition/translation");
+    translations
+        .filter_map(|translation| {
+            let part = |url: &str| translation["extension"].as_array()?.iter().find(|part| part["url"] == url);
+            let lang = part("lang")?["valueCode"].as_str()?;
+            (lang == language).then(|| part("content")?["valueString"].as_str().map(str::to_owned)).flatten()
+        })
+        .next()
 }

@@ -49,7 +49,10 @@ struct Part {
 
 enum Codes {
     All(Arc<CodeSystem>),
-    Only { codes: HashSet<String>, order: Vec<String> },
+    Only {
+        codes: HashSet<String>,
+        order: Vec<String>,
+    },
     /// Decided by the form of the code alone.
     Grammar(fn(&str) -> bool),
     Unknown,
@@ -68,7 +71,13 @@ const IMPORT_DEPTH: usize = 8;
 impl Terminology {
     pub fn new(facts: Arc<Facts>) -> Terminology {
         let systems = facts.names("codes").map(|name| (name.to_owned(), OnceLock::new())).collect();
-        Terminology { facts, local_systems: HashMap::new(), local_sets: HashMap::new(), systems, sets: Mutex::default() }
+        Terminology {
+            facts,
+            local_systems: HashMap::new(),
+            local_sets: HashMap::new(),
+            systems,
+            sets: Mutex::default(),
+        }
     }
 
     /// Adds a CodeSystem resource.
@@ -93,7 +102,10 @@ impl Terminology {
         if let Some(system) = self.local_systems.get(url) {
             return Some(Arc::clone(system));
         }
-        self.systems.get(url)?.get_or_init(|| Some(Arc::new(CodeSystem::from_facts(url, &self.facts.value("codes", url)?)))).clone()
+        self.systems
+            .get(url)?
+            .get_or_init(|| Some(Arc::new(CodeSystem::from_facts(url, &self.facts.value("codes", url)?))))
+            .clone()
     }
 
     /// The codes of a value set, resolved on first use.
@@ -143,7 +155,9 @@ impl Terminology {
         let Some(url) = include["system"].as_str() else { return unknown(include) };
         let codes = match (strings(&include["codes"]), include["filters"].as_array()) {
             (codes, None) if !codes.is_empty() => only(codes),
-            (_, Some(filters)) => self.system(url).and_then(|system| system.filtered(filters)).map_or(Codes::Unknown, only),
+            (_, Some(filters)) => {
+                self.system(url).and_then(|system| system.filtered(filters)).map_or(Codes::Unknown, only)
+            }
             (_, None) => match (url, self.system(url)) {
                 ("urn:ietf:bcp:13", _) => Codes::Grammar(mime_type),
                 ("urn:ietf:bcp:47", _) => Codes::Grammar(language),
@@ -363,9 +377,13 @@ fn language(text: &str) -> bool {
     }
     parts.next_if(|part| part.len() == 3 && letters(part));
     parts.next_if(|part| part.len() == 4 && letters(part));
-    parts.next_if(|part| (part.len() == 2 && letters(part)) || (part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit())));
+    parts.next_if(|part| {
+        (part.len() == 2 && letters(part)) || (part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit()))
+    });
     let variant = |part: &&str| {
-        alphanumeric(part) && ((5..=8).contains(&part.len()) || (part.len() == 4 && part.starts_with(|first: char| first.is_ascii_digit())))
+        alphanumeric(part)
+            && ((5..=8).contains(&part.len())
+                || (part.len() == 4 && part.starts_with(|first: char| first.is_ascii_digit())))
     };
     while parts.next_if(variant).is_some() {}
     match parts.next() {

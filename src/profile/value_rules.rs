@@ -28,7 +28,8 @@ impl<'a> Walk<'a> {
         {
             self.report(issue::too_long(structure, element, limit, text.chars().count()));
         }
-        let below = |bound: &Option<Json>, wrong| bound.as_ref().is_some_and(|bound| compare(value, bound) == Some(wrong));
+        let below =
+            |bound: &Option<Json>, wrong| bound.as_ref().is_some_and(|bound| compare(value, bound) == Some(wrong));
         if below(&rules.min_value, Ordering::Less) || below(&rules.max_value, Ordering::Greater) {
             self.report(issue::out_of_bounds(structure, element));
         }
@@ -44,25 +45,20 @@ impl<'a> Walk<'a> {
         }
         let set = binding.set.get_or_init(|| self.inner.terminology.set(&binding.value_set));
         let required = binding.strength == Strength::Required;
-        match value {
-            Json::String(code) => {
-                if set.contains(None, code) == Membership::No && !is_format_name(&element.path, code) {
-                    self.report(issue::code_not_in_set(structure, element, binding, set, Some(code)));
-                }
+        let has = |key: &str| value.get(key).is_some();
+        let wrong = match value {
+            Json::String(code) => set.contains(None, code) == Membership::No && !is_format_name(&element.path, code),
+            Json::Object(_) if has("coding") || (has("text") && !has("code")) => {
+                return self.concept(structure, element, binding, set, value);
             }
-            Json::Object(object) if object.contains_key("coding") || object.contains_key("text") && !object.contains_key("code") => {
-                self.concept(structure, element, binding, set, value);
-            }
-            Json::Object(object) if object.contains_key("code") => {
-                if coding_membership(set, value) == Membership::No {
-                    self.report(issue::code_not_in_set(structure, element, binding, set, value.get_str("code")));
-                }
-            }
-            // A Quantity or Coding without a code says nothing; only a required binding minds.
-            Json::Object(object) if required && object.contains_key("display") => {
-                self.report(issue::code_not_in_set(structure, element, binding, set, None));
-            }
-            _ => {}
+            Json::Object(_) if has("code") => coding_membership(set, value) == Membership::No,
+            // A Coding without a code says nothing; only a required binding minds.
+            Json::Object(_) => required && has("display"),
+            _ => false,
+        };
+        if wrong {
+            let code = value.as_str().or_else(|| value.get_str("code"));
+            self.report(issue::code_not_in_set(structure, element, binding, set, code));
         }
     }
 
@@ -82,7 +78,8 @@ impl<'a> Walk<'a> {
 
 /// CapabilityStatement and TestScript let formats be named shortly (R4 `capabilitystatement.html`).
 fn is_format_name(path: &str, code: &str) -> bool {
-    matches!(code, "json" | "xml" | "ttl" | "none") && (path.starts_with("CapabilityStatement.") || path.starts_with("TestScript."))
+    matches!(code, "json" | "xml" | "ttl" | "none")
+        && (path.starts_with("CapabilityStatement.") || path.starts_with("TestScript."))
 }
 
 fn coding_membership(set: &CodeSet, coding: &Json) -> Membership {

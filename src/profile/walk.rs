@@ -8,10 +8,11 @@ use std::rc::Rc;
 use crate::fhir::json::{Json, Object, escape_pointer};
 use crate::fhir::outcome::{Issue, IssueCode};
 
+use super::engine::Schema;
 use super::inner::Inner;
 use super::issue;
 use super::json_schema;
-use super::shape::{Element, Kind, Member, Structure};
+use super::shape::{Element, Kind, Member, Shape, Structure, TypeRef};
 use super::slicing::{Openness, Slicing};
 
 /// After so many findings the walk only counts.
@@ -83,7 +84,11 @@ impl<'a> Walk<'a> {
     pub fn within<T>(&mut self, member: &str, f: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
-        if member.contains(['~', '/']) { self.pointer.push_str(&escape_pointer(member)) } else { self.pointer.push_str(member) }
+        if member.contains(['~', '/']) {
+            self.pointer.push_str(&escape_pointer(member))
+        } else {
+            self.pointer.push_str(member)
+        }
         let answer = f(self);
         self.pointer.truncate(length);
         answer
@@ -178,14 +183,10 @@ impl<'a> Walk<'a> {
     /// One object by one shape.
     pub fn object(&mut self, structure: &'a Structure, at: usize, node: &'a Json) {
         let Some(shape) = structure.shapes.get(at) else { return };
-        if let Some(schema) = json_schema::schema(structure, shape)
-            && !schema.is_valid(node)
-        {
-            for finding in schema.findings(node) {
-                let pointer = format!("{}{}", self.pointer, finding.pointer);
-                let (issue, below) = issue::of_finding(structure, shape, node, &finding);
-                self.report_at(issue, pointer + &below);
-            }
+        match json_schema::schema(structure, shape) {
+            Ok(Some(schema)) if !schema.is_valid(node) => self.findings(structure, shape, schema, node),
+            Ok(_) => {}
+            Err(_) => self.report(issue::no_schema(structure, shape)),
         }
         let Some(object) = node.as_object() else { return };
         self.constraints(&shape.constraints, structure, &shape.path, node);
@@ -204,6 +205,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn findings(&mut self, structure: &Structure, shape: &Shape, schema: &Schema, node: &Json) {
+        for finding in schema.findings(node) {
+            let pointer = format!("{}{}", self.pointer, finding.pointer);
+            let (issue, below) = issue::of_finding(structure, shape, node, &finding);
+            self.report_at(issue, pointer + &below);
+        }
+    }
+
     fn member(&mut self, structure: &'a Structure, element: &'a Element, member: Member, value: &'a Json) {
         match value {
             Json::Array(items) if element.array => {
@@ -218,7 +227,14 @@ impl<'a> Walk<'a> {
     }
 
     /// ele-1: a primitive without a value needs an extension; an id alone says nothing.
-    fn lone_sibling(&mut self, structure: &'a Structure, element: &'a Element, object: &'a Object, name: &str, sibling: &'a Json) {
+    fn lone_sibling(
+        &mut self,
+        structure: &'a Structure,
+        element: &'a Element,
+        object: &'a Object,
+        name: &str,
+        sibling: &'a Json,
+    ) {
         let plain = name.trim_start_matches('_');
         let empty = |value: Option<&Json>| value.is_none_or(|value| value == &Json::Null);
         let says_nothing = |sibling: &Json| sibling.as_object().is_some_and(|object| !object.contains_key("extension"));
@@ -227,7 +243,9 @@ impl<'a> Walk<'a> {
                 let values = object.get(plain).and_then(Json::as_array).unwrap_or_default();
                 for (index, item) in items.iter().enumerate() {
                     if says_nothing(item) && empty(values.get(index)) {
-                        self.within(name, |walk| walk.within_index(index, |walk| walk.report(issue::no_content(structure, &element.path))));
+                        self.within(name, |walk| {
+                            walk.within_index(index, |walk| walk.report(issue::no_content(structure, &element.path)))
+                        });
                     }
                 }
             }
@@ -241,7 +259,10 @@ impl<'a> Walk<'a> {
     /// One value of an element.
     fn value(&mut self, structure: &'a Structure, element: &'a Element, member: Member, value: &'a Json) {
         if member.sibling {
-            if !structure.is_profile && let Some(base) = self.inner.registry.base("Element") && value.as_object().is_some() {
+            if !structure.is_profile
+                && let Some(base) = self.inner.registry.base("Element")
+                && value.as_object().is_some()
+            {
                 self.object(base, 0, value);
             }
             return;
@@ -301,7 +322,8 @@ impl<'a> Walk<'a> {
                 self.issues.extend(trial.issues);
                 return;
             }
-            let best = closest.as_ref().map_or(usize::MAX, |issues| issues.iter().filter(|issue| issue.is_error()).count());
+            let best =
+                closest.as_ref().map_or(usize::MAX, |issues| issues.iter().filter(|issue| issue.is_error()).count());
             if errors < best {
                 closest = Some(trial.issues);
             }
@@ -316,7 +338,9 @@ impl<'a> Walk<'a> {
     fn type_profile(&mut self, canonical: &str, value: &'a Json) {
         let registry = &self.inner.registry;
         let Some(structure) = registry.profile(canonical).or_else(|| {
-            (!canonical.contains(':')).then(|| registry.profile(&format!("{}{canonical}", super::registry::R4_DEFINITIONS))).flatten()
+            (!canonical.contains(':'))
+                .then(|| registry.profile(&format!("{}{canonical}", super::registry::R4_DEFINITIONS)))
+                .flatten()
         }) else {
             return;
         };
@@ -392,12 +416,20 @@ impl<'a> Walk<'a> {
     }
 
     /// A profile may allow fewer target types, or fewer types of resource, than the base.
-    fn narrowed_type(&mut self, structure: &Structure, element: &Element, spec: &super::shape::TypeRef, value: &'a Json) {
+    fn narrowed_type(
+        &mut self,
+        structure: &Structure,
+        element: &Element,
+        spec: &TypeRef,
+        value: &'a Json,
+    ) {
         if spec.code == "Reference" && !spec.targets.is_empty() {
             self.reference_target(structure, element, spec, value);
         }
         if let Some(found) = value.get_str("resourceType") {
-            let fits = |spec: &super::shape::TypeRef| matches!(spec.code.as_str(), "Resource" | "DomainResource") || spec.code == found;
+            let fits = |spec: &TypeRef| {
+                matches!(spec.code.as_str(), "Resource" | "DomainResource") || spec.code == found
+            };
             if !element.types.iter().any(fits) {
                 let issue = issue::wrong_resource_type(structure, element, found);
                 self.report(issue);
@@ -408,7 +440,10 @@ impl<'a> Walk<'a> {
     /// The count of findings that were left out, as a last word.
     pub fn finish(mut self) -> Vec<Issue> {
         if self.omitted > 0 {
-            let (ja, en) = (format!("ほかに{}件あります。", self.omitted), format!("{} more findings are not shown.", self.omitted));
+            let (ja, en) = (
+                format!("ほかに{}件あります。", self.omitted),
+                format!("{} more findings are not shown.", self.omitted),
+            );
             self.issues.push(Issue::warning(IssueCode::Informational, ja, en));
         }
         self.issues

@@ -62,7 +62,11 @@ impl ProjectionRows {
 
 const MEMBERS: &str = "care_team_member";
 
-fn table_of(projection: &Projection) -> Option<&'static str> {
+/// The tables of the region, but for the time series.
+pub(super) const PROJECTIONS: [&str; 6] = ["facility", "ward", "bed", "referral", "referral_task", MEMBERS];
+
+/// The table that holds such a row.
+pub(super) fn table_of(projection: &Projection) -> Option<&'static str> {
     match projection {
         Projection::None => None,
         Projection::Facility(_) => Some("facility"),

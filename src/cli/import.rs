@@ -1,0 +1,146 @@
+//! `kakehashi import`: files and folders of resources, Bundles and NDJSON.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use futures_util::StreamExt;
+
+use crate::access::Caller;
+use crate::clock::SystemClock;
+use crate::error::{Error, ErrorKind};
+use crate::exchange::{Gateway, Imported};
+
+use super::{Common, failed, load_definitions, open_migrated, progress};
+
+/// Items on their way at a time: enough for writers to share commits.
+const AT_A_TIME: usize = 128;
+/// Problems that are told in full; the rest is counted.
+const PROBLEMS_SHOWN: usize = 50;
+
+#[derive(Args)]
+pub struct ImportArgs {
+    /// Files (.json: a resource or Bundle; .ndjson: one a line) and folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+}
+
+/// What an import came to.
+#[derive(Default)]
+pub struct Report {
+    pub counted: Imported,
+    pub refused: usize,
+    pub problems: Vec<String>,
+}
+
+pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode> {
+    let config = common.config(Vec::new())?;
+    let definitions = Arc::new(load_definitions(&config)?);
+    let database = open_migrated(&config).await?;
+    let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
+    let gateway = Arc::new(gateway.map_err(|error| failed(&error))?);
+    let mut files = Vec::new();
+    for path in &args.paths {
+        find_files(path, &mut files).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
+    }
+    let bytes = files.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();
+    let bar = progress(bytes, "bytes");
+    let mut total = Report::default();
+    for file in &files {
+        let items = items_of(file).map_err(|error| failed(&format!("{}: {error}", file.display())))?;
+        let counting = items.inspect(|(_, text)| bar.inc(text.len() as u64));
+        let report = take_in_all(&gateway, counting, &indicatif::ProgressBar::hidden()).await;
+        total.counted.add(report.counted);
+        total.refused += report.refused;
+        total.problems.extend(report.problems);
+    }
+    bar.finish_and_clear();
+    total.problems.truncate(PROBLEMS_SHOWN);
+    total.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    if let Ok(gateway) = Arc::try_unwrap(gateway) {
+        gateway.close().await;
+    }
+    let Imported { created, updated, unchanged } = total.counted;
+    println!("{created} created, {updated} updated, {unchanged} unchanged, {} items refused.", total.refused);
+    Ok(if total.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes in items of (name, text). Each is stored whole or not at all; one that is refused does not stop the rest.
+pub async fn take_in_all(
+    gateway: &Arc<Gateway>,
+    items: impl Iterator<Item = (String, String)>,
+    bar: &indicatif::ProgressBar,
+) -> Report {
+    let caller = Caller::local("import");
+    let one = |(name, text): (String, String)| {
+        let (gateway, caller) = (Arc::clone(gateway), caller.clone());
+        async move { (name, patiently(&gateway, &caller, &text).await) }
+    };
+    let mut report = Report::default();
+    // In order, so that of two versions of a resource the later one stays.
+    let mut taking = futures_util::stream::iter(items.map(one)).buffered(AT_A_TIME);
+    while let Some((name, taken)) = taking.next().await {
+        bar.inc(1);
+        match taken {
+            Ok(imported) => report.counted.add(imported),
+            Err(error) => {
+                report.refused += 1;
+                if report.problems.len() < PROBLEMS_SHOWN {
+                    report.problems.extend(describe(&name, &error));
+                }
+            }
+        }
+    }
+    report
+}
+
+/// A busy database is waited for.
+async fn patiently(gateway: &Gateway, caller: &Caller, text: &str) -> Result<Imported, Error> {
+    for _ in 0..30 {
+        match gateway.import(caller, text).await {
+            Err(error) if error.kind == ErrorKind::Unavailable => {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            done => return done,
+        }
+    }
+    gateway.import(caller, text).await
+}
+
+fn describe(name: &str, error: &Error) -> Vec<String> {
+    let issues = error.issues.iter().filter(|issue| issue.is_error()).take(5);
+    issues.map(|issue| format!("{name}: {}: {}", issue.expression.as_deref().unwrap_or("-"), issue.en)).collect()
+}
+
+fn find_files(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        File::open(path)?;
+        found.push(path.to_path_buf());
+        return Ok(());
+    }
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    entries.sort();
+    for entry in entries {
+        let named = entry.extension().is_some_and(|ending| ending == "json" || ending == "ndjson");
+        if entry.is_dir() || named {
+            find_files(&entry, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// The items of a file with a name for messages: `file` or `file:line`.
+fn items_of(path: &Path) -> std::io::Result<Box<dyn Iterator<Item = (String, String)>>> {
+    let shown = path.display().to_string();
+    if path.extension().is_some_and(|ending| ending == "ndjson") {
+        let lines = BufReader::new(File::open(path)?).lines().enumerate();
+        let items = lines.map_while(|(index, line)| line.ok().map(|line| (index + 1, line)));
+        let items = items.filter(|(_, line)| !line.trim().is_empty());
+        return Ok(Box::new(items.map(move |(number, line)| (format!("{shown}:{number}"), line))));
+    }
+    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    Ok(Box::new(std::iter::once((shown, text))))
+}

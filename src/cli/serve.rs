@@ -1,0 +1,145 @@
+//! `kakehashi serve`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::access::Caller;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::demo::{self, Plan};
+use crate::exchange::Gateway;
+use crate::fhir::json::to_compact;
+use crate::http::{self, App, FHIR_PATH};
+
+use super::import::take_in_all;
+use super::{Common, failed, load_definitions, open_migrated, progress};
+
+/// How often the demo's feeds report.
+const HEARTBEAT: Duration = Duration::from_secs(120);
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Fill an empty database with a synthetic region and keep its feeds fresh
+    #[arg(long)]
+    demo: bool,
+    /// Seed of the synthetic region
+    #[arg(long, value_name = "NUMBER", default_value_t = Plan::default().seed)]
+    demo_seed: u64,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// FHIR base address that links carry [default: the request's own]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Listen on an address other than loopback although no access rules exist
+    #[arg(long)]
+    insecure_open: bool,
+}
+
+impl ServeArgs {
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        let mut flags = Vec::new();
+        flags.extend(self.listen.map(|value| ("listen", value.to_string())));
+        flags.extend(self.base_url.clone().map(|value| ("base_url", value)));
+        flags.extend(self.insecure_open.then(|| ("insecure_open", "true".to_owned())));
+        flags
+    }
+}
+
+pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode> {
+    let config = common.config(args.flags())?;
+    let definitions = Arc::new(load_definitions(&config)?);
+    let database = open_migrated(&config).await?;
+    let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
+    let gateway = Arc::new(gateway.map_err(|error| failed(&error))?);
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| failed(&error))?;
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let plan = Plan { seed: args.demo_seed, ..Plan::default() };
+    if args.demo {
+        load_demo(&gateway, &plan).await?;
+    }
+    announce(&config, address, args.demo);
+    let heart = args.demo.then(|| tokio::spawn(beat(Arc::clone(&gateway), plan)));
+    let app = App::new(Arc::clone(&gateway), config.base_url.as_deref(), config.body_timeout);
+    http::serve(listener, http::router(app), stop_signal()).await;
+    if let Some(heart) = heart {
+        heart.abort();
+        if let Err(error) = heart.await
+            && !error.is_cancelled()
+        {
+            tracing::error!(%error, "the heartbeat ended badly");
+        }
+    }
+    match Arc::try_unwrap(gateway) {
+        Ok(gateway) => gateway.close().await,
+        Err(_) => tracing::warn!("a request still holds the gateway; its writes are finished all the same"),
+    }
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn announce(config: &Config, address: SocketAddr, demo: bool) {
+    let base = config.base_url.clone().unwrap_or_else(|| format!("http://{address}{FHIR_PATH}"));
+    println!("Kakehashi serves FHIR R4 at {base}");
+    println!("No access rules are configured: every caller has every role. For trying out only.");
+    if demo {
+        println!("Look at:");
+        for path in [
+            "metadata",
+            "Location/hosp-01?_pretty=true",
+            "Location/hosp-01-w01?_pretty=true",
+            "CareTeam?_count=5&_pretty=true",
+            "ServiceRequest?_count=5&_pretty=true",
+            "Location/_history?_count=5&_pretty=true",
+        ] {
+            println!("  curl '{base}/{path}'");
+        }
+    }
+}
+
+/// Fills a database that has no facility yet.
+async fn load_demo(gateway: &Arc<Gateway>, plan: &Plan) -> Result<(), ExitCode> {
+    if !gateway.is_empty().await.map_err(|error| failed(&error.kind.status()))? {
+        println!("The database has data already: the demo region is not loaded again.");
+        return Ok(());
+    }
+    println!("Loading the demo region …");
+    let region = demo::region(plan, chrono::Utc::now()).map(|resource| to_compact(&resource));
+    let bar = progress(0, "resources");
+    let report = take_in_all(gateway, region.map(|text| (String::new(), text)), &bar).await;
+    bar.finish_and_clear();
+    report.problems.iter().for_each(|problem| eprintln!("kakehashi: {problem}"));
+    println!("{} resources loaded.", report.counted.created);
+    if report.problems.is_empty() { Ok(()) } else { Err(ExitCode::FAILURE) }
+}
+
+/// Reports what the demo's feeds would.
+async fn beat(gateway: Arc<Gateway>, plan: Plan) {
+    let caller = Caller::local("demo-heartbeat");
+    for tick in 1_u64.. {
+        tokio::time::sleep(HEARTBEAT).await;
+        for resource in demo::heartbeat(&plan, chrono::Utc::now(), tick) {
+            if let Err(error) = gateway.import(&caller, &to_compact(&resource)).await {
+                tracing::warn!(status = error.kind.status(), "a heartbeat was refused");
+            }
+        }
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: finishing what was accepted");
+}

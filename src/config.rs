@@ -1,0 +1,222 @@
+//! Settings: defaults, then a TOML file, then environment variables `KAKEHASHI_…`, then flags. Checked at start, all
+//! problems at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::RequestLimits;
+use crate::profile;
+use crate::store::WriterSettings;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Everything that can be set. Names are those of the TOML file; the environment has them in capitals behind
+/// `KAKEHASHI_`, flags with hyphens.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub database_url: String,
+    pub base_url: Option<String>,
+    pub insecure_open: bool,
+    /// The folder of definitions; `None`: those built in.
+    pub profiles: Option<PathBuf>,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub limits: RequestLimits,
+    pub writing: WriterSettings,
+    pub body_timeout: Duration,
+    pub strictness: profile::Settings,
+    pub outbox_days: u32,
+}
+
+/// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
+pub const SETTINGS: [(&str, &str, &str); 20] = [
+    ("listen", "127.0.0.1:8080", "address and port to listen on"),
+    ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
+    ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
+    ("insecure_open", "false", "allow a listen address other than loopback although no access rules exist"),
+    ("profiles", "", "folder of definitions; empty: ./fhir-profiles if it is there, else those built in"),
+    ("log", "info", "log filter, such as info,kakehashi::store=debug"),
+    ("log_format", "text", "text or json"),
+    ("max_body_bytes", "16777216", "bytes of a request body, unpacked"),
+    ("max_json_depth", "64", "arrays and objects inside each other"),
+    ("max_bundle_entries", "5000", "entries of a batch or transaction"),
+    ("max_page", "1000", "resources on a page, at most"),
+    ("default_page", "50", "resources on a page where the client does not say"),
+    ("body_timeout_seconds", "30", "time for a request's body to arrive"),
+    ("group_commit", "64", "writes that share one commit, at most; 1 switches grouping off"),
+    ("writers", "4", "writers on PostgreSQL"),
+    ("write_queue", "4096", "writes that may wait for one writer"),
+    ("write_deadline_seconds", "10", "time for which a write is tried before it is answered 503"),
+    ("refuse_unmatched", "false", "refuse resources that no profile rule matches, of types that have rules"),
+    ("refuse_unknown_extensions", "false", "refuse extensions without a loaded definition"),
+    ("refuse_unknown_profiles", "false", "refuse meta.profile values that are not loaded"),
+];
+
+/// A setting that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+impl Config {
+    /// Reads all sources. `flags` are the pairs that were given on the command line.
+    pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Vec<ConfigError>> {
+        let mut figment = Figment::new();
+        for (name, default, _) in SETTINGS {
+            figment = figment.merge(Serialized::default(name, default));
+        }
+        if let Some(file) = file {
+            if !file.exists() {
+                return Err(vec![ConfigError(format!("the configuration file {} does not exist", file.display()))]);
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        figment = figment.merge(Env::prefixed("KAKEHASHI_").ignore(&["config", "test_postgres"]).lowercase(true));
+        for (name, value) in flags {
+            figment = figment.merge(Serialized::default(name, value));
+        }
+        Reader { figment, errors: Vec::new() }.read()
+    }
+}
+
+struct Reader {
+    figment: Figment,
+    errors: Vec<ConfigError>,
+}
+
+impl Reader {
+    fn read(mut self) -> Result<Config, Vec<ConfigError>> {
+        self.refuse_unknown();
+        let defaults = (RequestLimits::default(), WriterSettings::default());
+        let optional = |text: String| Some(text).filter(|text| !text.is_empty());
+        let config = Config {
+            listen: self.parse("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
+            database_url: self.parse("database_url", String::new()),
+            base_url: optional(self.parse("base_url", String::new())),
+            insecure_open: self.parse("insecure_open", false),
+            profiles: optional(self.parse("profiles", String::new())).map(PathBuf::from),
+            log: self.parse("log", String::new()),
+            log_format: self.typed("log_format", LogFormat::Text),
+            limits: RequestLimits {
+                body: self.parse("max_body_bytes", defaults.0.body),
+                depth: self.parse("max_json_depth", defaults.0.depth),
+                entries: self.parse("max_bundle_entries", defaults.0.entries),
+                page: self.parse("max_page", defaults.0.page),
+                default_page: self.parse("default_page", defaults.0.default_page),
+            },
+            writing: WriterSettings {
+                group: self.parse("group_commit", defaults.1.group),
+                writers: self.parse("writers", defaults.1.writers),
+                queue: self.parse("write_queue", defaults.1.queue),
+                deadline: Duration::from_secs(self.parse("write_deadline_seconds", 10)),
+            },
+            body_timeout: Duration::from_secs(self.parse("body_timeout_seconds", 30)),
+            strictness: profile::Settings {
+                refuse_unmatched: self.parse("refuse_unmatched", false),
+                refuse_unknown_extensions: self.parse("refuse_unknown_extensions", false),
+                refuse_unknown_profiles: self.parse("refuse_unknown_profiles", false),
+            },
+            outbox_days: 7,
+        };
+        self.check(&config);
+        if self.errors.is_empty() { Ok(config) } else { Err(self.errors) }
+    }
+
+    fn refuse_unknown(&mut self) {
+        let Ok(values) = self.figment.extract::<std::collections::BTreeMap<String, figment::value::Value>>() else {
+            self.errors.push(ConfigError("the configuration file is not TOML".into()));
+            return;
+        };
+        for name in values.keys().filter(|name| !SETTINGS.iter().any(|(known, _, _)| known == name)) {
+            self.errors.push(ConfigError(format!("unknown setting {name}")));
+        }
+    }
+
+    /// A value that is written as text in the environment and on the command line, typed or as text in TOML.
+    fn parse<T: std::str::FromStr>(&mut self, name: &str, fallback: T) -> T {
+        let found = self.figment.find_value(name).ok().and_then(|value| match value {
+            figment::value::Value::String(_, text) => Some(text),
+            figment::value::Value::Bool(_, flag) => Some(flag.to_string()),
+            figment::value::Value::Num(_, number) => {
+                number.to_i128().map(|n| n.to_string()).or(number.to_u128().map(|n| n.to_string()))
+            }
+            _ => None,
+        });
+        match found.as_deref().map(str::parse) {
+            Some(Ok(value)) => value,
+            _ => {
+                let shown = if name == "database_url" { String::new() } else { found.unwrap_or_default() };
+                self.errors.push(ConfigError(format!("{name}: the value {shown:?} does not fit")));
+                fallback
+            }
+        }
+    }
+
+    fn typed<T: DeserializeOwned>(&mut self, name: &str, fallback: T) -> T {
+        self.figment.extract_inner(name).unwrap_or_else(|error| {
+            self.errors.push(ConfigError(format!("{name}: {error}")));
+            fallback
+        })
+    }
+
+    fn check(&mut self, config: &Config) {
+        let mut expect = |holds: bool, text: &str| {
+            if !holds {
+                self.errors.push(ConfigError(text.to_owned()));
+            }
+        };
+        let url = &config.database_url;
+        expect(
+            url.strip_prefix("sqlite://").is_some_and(|path| !path.is_empty())
+                || url.starts_with("postgres://")
+                || url.starts_with("postgresql://"),
+            "database_url: must be sqlite://PATH or postgres://…",
+        );
+        expect(
+            config.listen.ip().is_loopback() || config.insecure_open,
+            "listen: this address can be reached from other machines, and no access rules exist yet: anybody could read \
+             and write patients' data. Use a loopback address, or say insecure_open (--insecure-open) if you mean it",
+        );
+        let http = |base: &String| base.starts_with("http://") || base.starts_with("https://");
+        expect(config.base_url.as_ref().is_none_or(http), "base_url: must start with http:// or https://");
+        expect(config.limits.depth >= 8, "max_json_depth: at least 8, or FHIR resources do not fit");
+        expect(config.limits.default_page <= config.limits.page, "default_page: must not exceed max_page");
+        expect(config.writing.queue > 0, "write_queue: at least 1");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let flags: Vec<(&str, String)> = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Config::load(None, &flags).map_err(|errors| errors.into_iter().map(|error| error.0).collect())
+    }
+
+    #[test]
+    fn defaults_are_valid_and_those_of_the_code() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.limits.body, RequestLimits::default().body);
+        assert_eq!(config.writing.group, WriterSettings::default().group);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let errors = load(&[("listen", "0.0.0.0:80"), ("database_url", "mysql://x"), ("group_commit", "many")]).unwrap_err();
+        assert_eq!(errors.len(), 3, "{errors:?}");
+        assert!(load(&[("listen", "0.0.0.0:80"), ("insecure_open", "true")]).is_ok());
+    }
+}
