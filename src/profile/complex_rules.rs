@@ -8,7 +8,7 @@ use crate::fhir::outcome::Issue;
 
 use super::format;
 use super::issue;
-use super::shape::{Element, Structure, TypeRef};
+use super::shape::{Element, Kind, Structure, TypeRef};
 use super::walk::Walk;
 
 /// The parser's limit of nesting is lower.
@@ -22,6 +22,7 @@ impl<'a> Walk<'a> {
             "Reference" => self.reference(element, spec, value),
             "Period" => self.period(value),
             "Narrative" => self.narrative(value),
+            "Identifier" => self.identifier(value),
             _ => {}
         }
     }
@@ -49,6 +50,10 @@ impl<'a> Walk<'a> {
             .filter(|structure| structure.is_profile && structure.type_name == "Extension")
         {
             Some(structure) => {
+                if !self.fits(structure, element) {
+                    let ours = self.inner.registry.is_local(&structure.name);
+                    self.report(issue::extension_context(structure, ours));
+                }
                 self.object(structure, 0, value);
             }
             None => {
@@ -56,6 +61,29 @@ impl<'a> Walk<'a> {
                 self.report(issue::unknown_extension(url, modifier, refuse));
             }
         }
+    }
+
+    /// Whether an extension may stand in the object that `element` (its `extension`) belongs to, as far as the
+    /// object's own type tells: a context such as `Patient.name` is not held against a HumanName.
+    fn fits(&self, extension: &Structure, element: &Element) -> bool {
+        let holder = element.path.rsplit_once('.').map_or("", |(holder, _)| holder);
+        let type_name = holder.split('.').next().unwrap_or_default();
+        let registry = &self.inner.registry;
+        let Some(structure) = registry.base(type_name) else { return true };
+        let inner_type = structure.kind != Kind::Resource;
+        let general = |name: &str| registry.chain(structure).any(|base| base.name == name);
+        extension.contexts.is_empty()
+            || extension.contexts.iter().any(|context| {
+                let place = context.expression.as_str();
+                context.kind != "element"
+                    || matches!(place, "Element" | "BackboneElement")
+                    || place == holder
+                    // A content reference shows the path of what it repeats, not its own.
+                    || (place.contains('.') && place.rsplit('.').next() == holder.rsplit('.').next())
+                    || (holder == type_name && general(place))
+                    || (inner_type && place.contains('.'))
+                    || (type_name == "Element" && place.starts_with(|first: char| first.is_ascii_lowercase()))
+            })
     }
 
     /// ref-1, the form of the reference and the type of its target (R4 `references.html`).
@@ -116,6 +144,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// An identifier in the system of URIs is itself one, in full (R4 `identifier-registry.html`).
+    fn identifier(&mut self, value: &'a Json) {
+        if value.get_str("system") == Some("urn:ietf:rfc:3986")
+            && value.get_str("value").is_some_and(|value| !format::scheme(value))
+        {
+            self.within("value", |walk| walk.report(issue::identifier_not_uri()));
+        }
+    }
+
     /// per-1: the start is not after the end, as far as both are precise.
     fn period(&mut self, value: &'a Json) {
         if let (Some(start), Some(end)) = (value.get_str("start"), value.get_str("end"))
@@ -126,7 +163,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Rules for whole resources: contained ones (dom-2 to dom-5), ids.
-    pub fn resource_rules(&mut self, node: &'a Json, _structure: &'a Structure) {
+    pub fn resource_rules(&mut self, node: &'a Json) {
         let contained = node.items("contained");
         if self.scopes.last().is_some_and(|scope| scope.is_contained) {
             if node.get("contained").is_some() {

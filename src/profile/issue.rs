@@ -469,6 +469,29 @@ pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[St
     .rule(rule(structure, &element.path, "profile"))
 }
 
+/// An error for the region's extensions; a warning for those published with R4, whose contexts later versions widened.
+pub fn extension_context(extension: &Structure, ours: bool) -> Issue {
+    let places: Vec<&str> = extension.contexts.iter().map(|context| context.expression.as_str()).collect();
+    let places = places.join(", ");
+    let severity = if ours { Severity::Error } else { Severity::Warning };
+    Issue::new(
+        severity,
+        IssueCode::Extension,
+        format!("この拡張は、ここには置けません。置ける場所: {places}。"),
+        format!("This extension must not stand here. It may stand on: {places}."),
+    )
+    .rule(rule(extension, "Extension", "context"))
+}
+
+pub fn identifier_not_uri() -> Issue {
+    Issue::error(
+        IssueCode::Value,
+        "system が urn:ietf:rfc:3986 のとき、value は URI でなければなりません。",
+        "Where the system is urn:ietf:rfc:3986, the value must be a URI.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Identifier|Identifier.value|uri"))
+}
+
 pub fn no_schema(structure: &Structure, shape: &Shape) -> Issue {
     error(
         IssueCode::Exception,

@@ -12,7 +12,7 @@ const XHTML: &str = "http://www.w3.org/1999/xhtml";
 const DEPTH: usize = 128;
 
 /// HTML 4.0 chapters 7–11 and 15, links, images and image maps.
-const ELEMENTS: [&str; 56] = [
+const ELEMENTS: [&str; 57] = [
     "a",
     "abbr",
     "acronym",
@@ -69,6 +69,7 @@ const ELEMENTS: [&str; 56] = [
     "tt",
     "u",
     "ul",
+    "var",
 ];
 
 /// Attributes without effects beyond looks and links.

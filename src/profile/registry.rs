@@ -131,6 +131,11 @@ impl Registry {
         std::iter::successors(Some(structure), |current| Some(self.base(current.base.as_deref()?)?.as_ref()))
     }
 
+    /// Whether the definition is the region's.
+    pub fn is_local(&self, url: &str) -> bool {
+        self.local.contains_key(url)
+    }
+
     #[cfg(test)]
     pub fn type_names(&self) -> impl Iterator<Item = &str> {
         self.types.keys().map(String::as_str)

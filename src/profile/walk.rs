@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
         let Some(structure) = self.inner.registry.base(type_name) else { return };
         self.scopes.push(Scope::new(node, is_contained));
         self.typed(structure, node);
-        self.resource_rules(node, structure);
+        self.resource_rules(node);
         let selected = self.inner.rules.select(type_name, node);
         match selected {
             Some(profile) => self.profile(profile, type_name, node),
@@ -416,20 +416,13 @@ impl<'a> Walk<'a> {
     }
 
     /// A profile may allow fewer target types, or fewer types of resource, than the base.
-    fn narrowed_type(
-        &mut self,
-        structure: &Structure,
-        element: &Element,
-        spec: &TypeRef,
-        value: &'a Json,
-    ) {
+    fn narrowed_type(&mut self, structure: &Structure, element: &Element, spec: &TypeRef, value: &'a Json) {
         if spec.code == "Reference" && !spec.targets.is_empty() {
             self.reference_target(structure, element, spec, value);
         }
         if let Some(found) = value.get_str("resourceType") {
-            let fits = |spec: &TypeRef| {
-                matches!(spec.code.as_str(), "Resource" | "DomainResource") || spec.code == found
-            };
+            let fits =
+                |spec: &TypeRef| matches!(spec.code.as_str(), "Resource" | "DomainResource") || spec.code == found;
             if !element.types.iter().any(fits) {
                 let issue = issue::wrong_resource_type(structure, element, found);
                 self.report(issue);
