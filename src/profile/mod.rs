@@ -14,6 +14,7 @@
 
 mod base;
 mod capability;
+mod code_form;
 mod complex_rules;
 mod constraint;
 mod engine;
@@ -22,6 +23,7 @@ mod facts;
 mod format;
 mod inner;
 mod issue;
+mod issue_of_schema;
 mod json_schema;
 mod keyword;
 mod narrative;
@@ -33,9 +35,11 @@ mod search;
 mod shape;
 mod slicing;
 mod snapshot;
+mod sources;
 mod terminology;
 mod value_rules;
 mod walk;
+mod walk_profile;
 
 #[cfg(test)]
 mod tests;
@@ -44,9 +48,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
-
-use crate::fhir::json::{Json, Limits, parse};
+use crate::fhir::json::Json;
 use crate::fhir::outcome::Issue;
 
 pub use capability::{Interaction, ServedType};
@@ -57,6 +59,7 @@ use facts::Facts;
 use inner::Inner;
 use registry::Registry;
 use rules::Rules;
+use sources::Sources;
 use terminology::Terminology;
 use walk::Walk;
 
@@ -124,7 +127,7 @@ impl Definitions {
     pub fn load(pack: &[u8], files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
         let facts = Facts::read(pack).map_err(|reason| vec![LoadError::new("r4", "pack", reason)])?;
         let facts = Arc::new(facts);
-        let sorted = Sorted::read(files)?;
+        let sorted = Sources::read(files)?;
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.of_type("StructureDefinition"));
@@ -270,68 +273,4 @@ fn unknown_sets(registry: &Registry, terminology: &Terminology) -> Vec<LoadError
         }
     }
     errors
-}
-
-/// The files by what they are.
-struct Sorted<'a> {
-    resources: Vec<(String, Value)>,
-    conformance: Vec<ConformanceResource>,
-    rules: Option<(&'a str, &'a str)>,
-    template: Option<(&'a str, &'a str)>,
-}
-
-impl<'a> Sorted<'a> {
-    fn read(files: &'a [SourceFile]) -> Result<Sorted<'a>, Vec<LoadError>> {
-        let mut sorted = Sorted { resources: Vec::new(), conformance: Vec::new(), rules: None, template: None };
-        let mut errors = Vec::new();
-        for file in files {
-            let folder = file.path.split('/').next().unwrap_or_default();
-            match file.path.as_str() {
-                "profile-rules.toml" => sorted.rules = Some((&file.path, &file.text)),
-                "CapabilityStatement-template.json" => sorted.template = Some((&file.path, &file.text)),
-                // The FHIR package's manifest, examples and the pack are no definitions.
-                path if !path.ends_with(".json")
-                    || !path.contains('/')
-                    || matches!(folder, "examples" | "r4" | "packages") => {}
-                _ => match read_resource(file) {
-                    Ok((resource, served)) => {
-                        sorted.resources.push((file.path.clone(), resource));
-                        sorted.conformance.push(served);
-                    }
-                    Err(error) => errors.push(error),
-                },
-            }
-        }
-        sorted.resources.sort_by(|left, right| left.0.cmp(&right.0));
-        if errors.is_empty() { Ok(sorted) } else { Err(errors) }
-    }
-
-    fn of_type(&self, resource_type: &str) -> Vec<(String, Value)> {
-        let wanted = self.resources.iter().filter(|(_, resource)| resource["resourceType"] == resource_type);
-        wanted.cloned().collect()
-    }
-
-    fn terminology(&self, facts: &Arc<Facts>) -> Terminology {
-        let mut terminology = Terminology::new(Arc::clone(facts));
-        for (_, resource) in &self.resources {
-            match resource["resourceType"].as_str() {
-                Some("CodeSystem") => terminology.add_code_system(resource),
-                Some("ValueSet") => terminology.add_value_set(resource),
-                _ => {}
-            }
-        }
-        terminology
-    }
-}
-
-fn read_resource(file: &SourceFile) -> Result<(Value, ConformanceResource), LoadError> {
-    let error = |reason: String| LoadError::new(&file.path, "", reason);
-    // Our own parser first: it refuses duplicate keys and tells the line.
-    let tree = parse(file.text.as_bytes(), Limits::default()).map_err(|problem| error(problem.to_string()))?;
-    let resource: Value = serde_json::from_str(&file.text).map_err(|problem| error(problem.to_string()))?;
-    let text = |key: &str| tree.get_str(key).map(str::to_owned);
-    let resource_type = text("resourceType").ok_or_else(|| error("resourceType is missing".into()))?;
-    let id = text("id").ok_or_else(|| error("id is missing".into()))?;
-    let served = ConformanceResource { resource_type, id, url: text("url"), text: file.text.clone() };
-    Ok((resource, served))
 }

@@ -16,10 +16,15 @@ pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
         None => &[],
     };
     let token = |identifier: &Json| {
-        let code = identifier.get_str("value")?.to_owned();
-        Some(Token { param, code, system: identifier.get_str("system").unwrap_or_default().to_owned() })
+        let code = storable(identifier.get_str("value")?);
+        Some(Token { param, code, system: storable(identifier.get_str("system").unwrap_or_default()) })
     };
     identifiers.iter().filter_map(token).collect()
+}
+
+/// The text as a column can hold it: PostgreSQL has no U+0000 in texts, though JSON has it as an escape.
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// Every literal `Type/id` reference in the resource, `contained` included.

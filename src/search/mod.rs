@@ -3,5 +3,5 @@
 mod extract;
 mod query;
 
-pub use extract::{identifier_tokens, literal_references};
+pub use extract::{identifier_tokens, literal_references, storable};
 pub use query::{date_range, Ignored, Parsed, criteria_of, parse_query, split_query};

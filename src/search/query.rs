@@ -8,6 +8,8 @@ use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::store::{Condition, Criteria, TokenPattern, parameter_id};
 
+use super::extract::storable;
+
 /// A parameter that was not applied, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
@@ -37,7 +39,7 @@ pub fn split_query(query: &str) -> Vec<(String, String)> {
 
 fn decode(text: &str) -> String {
     let text = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    storable(&percent_encoding::percent_decode_str(&text).decode_utf8_lossy())
 }
 
 /// Reads the criteria for `rtype`; result parameters (`_count` …) are the caller's and must be taken out before.

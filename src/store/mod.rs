@@ -3,6 +3,7 @@
 mod audit;
 mod batch;
 mod change;
+mod checkpoint;
 mod connection;
 mod derived;
 mod error;

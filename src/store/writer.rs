@@ -14,6 +14,7 @@ use crate::clock::Clock;
 
 use super::audit::AuditChain;
 use super::batch::{self, Outcome, Tools};
+use super::checkpoint;
 use super::change::{StepResult, Unit, UnitError};
 use super::connection::{Connection, Database};
 use super::derived::Derive;
@@ -52,6 +53,8 @@ pub struct Writers {
     closing: AtomicBool,
     threads: std::sync::Mutex<Vec<std::thread::JoinHandle<()>>>,
     tasks: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    /// Ends the checkpoint's thread when it is dropped.
+    checkpoints: Option<std::sync::mpsc::Sender<()>>,
 }
 
 impl Writers {
@@ -82,8 +85,16 @@ impl Writers {
                 tasks.push(tokio::spawn(writer.run(jobs)));
             }
         }
+        let mut checkpoints = None;
+        if database.is_sqlite() {
+            let (stop, stopped) = std::sync::mpsc::channel();
+            let database = database.clone();
+            threads.push(named_thread("checkpoint", move || checkpoint::run(database, &stopped))?);
+            checkpoints = Some(stop);
+        }
         let (threads, tasks) = (std::sync::Mutex::new(threads), std::sync::Mutex::new(tasks));
-        Ok(Writers { queues, deadline: settings.deadline, closing: AtomicBool::new(false), threads, tasks })
+        let closing = AtomicBool::new(false);
+        Ok(Writers { queues, deadline: settings.deadline, closing, threads, tasks, checkpoints })
     }
 
     /// Applies the unit, whole or not at all. What is answered `Ok` is on the disk.
@@ -113,6 +124,7 @@ impl Writers {
     pub async fn close(mut self) {
         self.closing.store(true, Ordering::Release);
         self.queues.clear();
+        self.checkpoints = None;
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for task in tasks {
             if let Err(error) = task.await {
@@ -132,8 +144,15 @@ impl Writers {
 fn spawn_thread(writer: Writer, jobs: mpsc::Receiver<Job>) -> Result<std::thread::JoinHandle<()>, StoreError> {
     let failed = |error: std::io::Error| StoreError::Internal(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
-    let body = move || runtime.block_on(writer.run(jobs));
-    std::thread::Builder::new().name("writer".into()).spawn(body).map_err(failed)
+    named_thread("writer", move || runtime.block_on(writer.run(jobs)))
+}
+
+fn named_thread(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, StoreError> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    spawned.map_err(|error| StoreError::Internal(error.to_string()))
 }
 
 struct Writer {

@@ -1,0 +1,89 @@
+//! What the gateway is measured against: the same rows written with nothing around, the same bytes served by axum alone.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+
+use super::gateway::bed;
+
+/// Beds that the writing benchmarks update.
+pub const BEDS: usize = 4_000;
+
+/// Updates beds in a database that a gateway has filled, `group` to a commit, with the same rows, indexes and durability
+/// as the gateway; answers the updates per second.
+pub fn write_rows(path: &Path, group: usize, time: Duration) -> f64 {
+    let mut connection = Connection::open(path).expect("the database");
+    connection
+        .execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;")
+        .expect("pragmas");
+    let max = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
+    let mut seq = max("SELECT max(seq) FROM resource_version");
+    let chain = format!("bare-{seq}");
+    let (started, mut done) = (Instant::now(), 0_usize);
+    while started.elapsed() < time {
+        let transaction = connection.transaction().expect("a transaction");
+        for n in 0..group {
+            seq += 1;
+            let number = (done + n) % BEDS;
+            update(&transaction, number, seq, &chain, (done + n) as u64);
+        }
+        transaction.commit().expect("a commit");
+        done += group;
+    }
+    done as f64 / started.elapsed().as_secs_f64()
+}
+
+fn update(connection: &Connection, number: usize, seq: i64, chain: &str, n: u64) {
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+        connection.prepare_cached(sql).expect("a statement").execute(values).expect("a row");
+    };
+    let id = format!("bed-{number}");
+    let (key, version): (i64, i64) = connection
+        .prepare_cached("SELECT r.key, r.version FROM resource r JOIN resource_version v ON v.seq = r.seq WHERE r.rtype = 'Location' AND r.rid = ?")
+        .expect("a statement")
+        .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("the bed");
+    let status = if n / BEDS as u64 % 2 == 0 { 'O' } else { 'U' };
+    let body = bed(number, status, n);
+    let code = status.to_string();
+    run(
+        "UPDATE resource SET version = ?, seq = ?, deleted = 0 WHERE key = ? AND version = ?",
+        &[&(version + 1), &seq, &key, &version],
+    );
+    run(
+        "INSERT INTO resource_version (seq, key, rtype, version, method, at, tx, body) VALUES (?, ?, 'Location', ?, 'PUT', ?, 0, ?)",
+        &[&seq, &key, &(version + 1), &seq, &body],
+    );
+    run("INSERT INTO outbox (seq, key, at) VALUES (?, ?, ?)", &[&seq, &key, &seq]);
+    run(
+        "INSERT INTO bed (key, id, status, ward_id, operational_status, admittable_sex, isolation, as_of) VALUES (?, ?, 'active', 'hosp-01-w01', ?, 'any', NULL, ?) \
+         ON CONFLICT (key) DO UPDATE SET status = excluded.status, ward_id = excluded.ward_id, operational_status = excluded.operational_status, admittable_sex = excluded.admittable_sex, isolation = excluded.isolation, as_of = excluded.as_of",
+        &[&key, &id, &code, &seq],
+    );
+    run(
+        "INSERT INTO bed_status_event (seq, key, ward_id, operational_status, as_of, at) VALUES (?, ?, 'hosp-01-w01', ?, ?, ?)",
+        &[&seq, &key, &code, &seq, &seq],
+    );
+    let hash = [7_u8; 32];
+    run(
+        "INSERT INTO audit_event (chain, position, at, request_id, agent, action, rtype, rid, version, hash) VALUES (?, ?, ?, '00000000-0000-0000-0000-000000000000', 'local', 'update', 'Location', ?, ?, ?)",
+        &[&chain, &seq, &seq, &id, &(version + 1), &hash.as_slice()],
+    );
+}
+
+/// Serves one text under every path, in a process of its own; the address is printed.
+pub fn serve_axum(file: String) {
+    let text = std::fs::read_to_string(file).expect("the text");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let handler = move || {
+            let text = text.clone();
+            async move { ([("content-type", "application/fhir+json; charset=utf-8")], text) }
+        };
+        let router = axum::Router::new().fallback(handler);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        println!("http://{}/", listener.local_addr().expect("its address"));
+        axum::serve(listener, router).await.expect("served");
+    });
+}

@@ -1,0 +1,155 @@
+//! The measurements, each against its bare counterpart.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::Plan;
+use super::bare::{self, BEDS};
+use super::client::{Load, get, load, put};
+use super::gateway::{Process, bed};
+
+fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn write_request(clients: usize) -> impl Fn(usize, u64) -> Vec<u8> + Send + Sync + 'static {
+    // Each client has beds of its own and changes the status of each every time it comes round.
+    let own = (BEDS / clients).max(1);
+    move |client, n| {
+        let number = (client * own + usize::try_from(n).unwrap_or(0) % own) % BEDS;
+        let status = if n / own as u64 % 2 == 0 { 'O' } else { 'U' };
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, status, n))
+    }
+}
+
+async fn fill(address: &str) {
+    let per_client = BEDS / 50;
+    let request = move |client: usize, n: u64| {
+        let number = client * per_client + usize::try_from(n).unwrap_or(0) % per_client;
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'H', 0))
+    };
+    // Long enough that every client has gone round all its beds at least once.
+    load(address, 50, Duration::from_secs(6), request).await;
+}
+
+async fn write_load(plan: &Plan, address: &str) -> Load {
+    load(address, plan.clients, Duration::from_secs(plan.seconds), write_request(plan.clients)).await
+}
+
+/// Bed-status PUTs on SQLite, against a bare loop that writes the same rows with the same grouping.
+pub async fn writes(plan: &Plan) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bench.db");
+    let url = format!("sqlite://{}", path.display());
+    let gateway = Process::start(&url, &[]).await;
+    fill(&gateway.address).await;
+    drop(gateway);
+    let (mut own, mut bare, mut slow) = (Vec::new(), Vec::new(), Duration::ZERO);
+    for _ in 0..plan.rounds {
+        let gateway = Process::start(&url, &[]).await;
+        let figures = write_load(plan, &gateway.address).await;
+        own.push(figures.per_second);
+        slow = slow.max(figures.p99);
+        drop(gateway);
+        let (path, seconds, group) = (path.clone(), plan.seconds, plan.clients.min(64));
+        let figure = tokio::task::spawn_blocking(move || bare::write_rows(&path, group, Duration::from_secs(seconds)));
+        bare.push(figure.await.expect("the bare loop"));
+    }
+    let (own, bare) = (middle(own), middle(bare));
+    println!("SQLite, {} clients, bed status by PUT: {own:.0}/s (p99 {slow:?} at worst)", plan.clients);
+    println!("  bare loop, same rows, {} a commit: {bare:.0}/s; ratio {:.0} %", plan.clients.min(64), own / bare * 100.0);
+    wal_bytes(folder.path()).await;
+}
+
+/// Bytes that one bed status adds to the write-ahead log, while it is too short to be moved.
+async fn wal_bytes(folder: &Path) {
+    let url = format!("sqlite://{}", folder.join("bench.db").display());
+    let gateway = Process::start(&url, &[]).await;
+    let wal = folder.join("bench.db-wal");
+    let size = || wal.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+    let before = size();
+    let clients = 64;
+    let figures = load(&gateway.address, clients, Duration::from_millis(150), write_request(clients)).await;
+    let written = figures.per_second * 0.15;
+    println!("  write-ahead log: about {:.0} bytes an update", (size() - before) as f64 / written);
+}
+
+/// Bed-status PUTs on PostgreSQL, with group commit and without.
+pub async fn postgres(plan: &Plan) {
+    let Ok(server) = std::env::var("KAKEHASHI_TEST_POSTGRES") else {
+        println!("PostgreSQL: skipped, KAKEHASHI_TEST_POSTGRES names no server");
+        return;
+    };
+    let (mut grouped, mut single) = (Vec::new(), Vec::new());
+    let filled = Process::start(&server, &[]).await;
+    fill(&filled.address).await;
+    drop(filled);
+    for _ in 0..plan.rounds {
+        let gateway = Process::start(&server, &[]).await;
+        grouped.push(write_load(plan, &gateway.address).await.per_second);
+        drop(gateway);
+        // Grouping switched off: one transaction a write, on as many writers as there are clients waiting.
+        let gateway = Process::start(&server, &[("group_commit", "1")]).await;
+        single.push(write_load(plan, &gateway.address).await.per_second);
+    }
+    let (grouped, single) = (middle(grouped), middle(single));
+    println!("PostgreSQL, {} clients, bed status by PUT: {grouped:.0}/s", plan.clients);
+    println!("  grouping switched off: {single:.0}/s; ratio {:.1}", grouped / single);
+}
+
+/// Reads by id, against axum that serves the same bytes.
+pub async fn reads(plan: &Plan) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+    let gateway = Process::start(&url, &[]).await;
+    fill(&gateway.address).await;
+    let text = folder.path().join("text.json");
+    std::fs::write(&text, bed(1, 'O', 0)).expect("the text");
+    let mut axum = Command::new(std::env::current_exe().expect("this program"))
+        .args(["bare-axum", &text.display().to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bare axum");
+    let mut line = String::new();
+    BufReader::new(axum.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
+    let bare_address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let (time, clients) = (Duration::from_secs(plan.seconds), 16);
+    let (mut own, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        let request = |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 251 + n as usize) % BEDS));
+        own.push(load(&gateway.address, clients, time, request).await.per_second);
+        bare.push(load(&bare_address, clients, time, request).await.per_second);
+    }
+    axum.kill().expect("killed");
+    axum.wait().expect("ended");
+    let (own, bare) = (middle(own), middle(bare));
+    println!("SQLite, {clients} clients, read by id: {own:.0}/s");
+    println!("  bare axum, same bytes: {bare:.0}/s; ratio {:.0} %", own / bare * 100.0);
+}
+
+/// Start on an existing database of 100,000 resources, and resident memory after reading and writing there.
+pub async fn start(plan: &Plan) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+    let gateway = Process::start(&url, &[]).await;
+    let per_client = 100_000 / 64;
+    let request = move |client: usize, n: u64| {
+        let number = client * per_client + usize::try_from(n).unwrap_or(0) % per_client;
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'U', 0))
+    };
+    load(&gateway.address, 64, Duration::from_secs(40), request).await;
+    drop(gateway);
+    let mut times = Vec::new();
+    for _ in 0..plan.rounds.max(3) {
+        times.push(Process::start(&url, &[]).await.ready_after.as_secs_f64() * 1000.0);
+    }
+    let gateway = Process::start(&url, &[]).await;
+    let request = |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 977 + n as usize) % 90_000));
+    load(&gateway.address, 16, Duration::from_secs(plan.seconds), request).await;
+    write_load(plan, &gateway.address).await;
+    println!("start to ready on 100,000 resources: {:.0} ms", middle(times));
+    println!("  resident after reads and writes: {:.0} MB", gateway.resident());
+}
