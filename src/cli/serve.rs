@@ -1,5 +1,6 @@
 //! `kakehashi serve`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,24 +84,34 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells where to look. Whoever started the server may have stopped listening: that is no reason to end.
 fn announce(config: &Config, address: SocketAddr, demo: bool) {
     let base = config.base_url.clone().unwrap_or_else(|| format!("http://{address}{FHIR_PATH}"));
-    println!("Kakehashi serves FHIR R4 at {base}");
-    println!("No access rules are configured: every caller has every role. For trying out only.");
+    let mut text = format!(
+        "Kakehashi serves FHIR R4 at {base}\n\
+         No access rules are configured: every caller has every role. For trying out only.\n"
+    );
     if demo {
-        println!("Look at:");
-        for path in [
-            "metadata",
-            "Location/hosp-01?_pretty=true",
-            "Location/hosp-01-w01?_pretty=true",
-            "CareTeam?_count=5&_pretty=true",
-            "ServiceRequest?_count=5&_pretty=true",
-            "Location/_history?_count=5&_pretty=true",
-        ] {
-            println!("  curl '{base}/{path}'");
+        text.push_str("Look at:\n");
+        for path in SIGHTS {
+            text.push_str(&format!("  curl '{base}/{path}'\n"));
         }
     }
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "nobody reads the announcement");
+    }
 }
+
+/// What is worth a look in the demo region.
+const SIGHTS: [&str; 6] = [
+    "metadata",
+    "Location/hosp-01?_pretty=true",
+    "Location/hosp-01-w01?_pretty=true",
+    "CareTeam?_count=5&_pretty=true",
+    "ServiceRequest?_count=5&_pretty=true",
+    "Location/_history?_count=5&_pretty=true",
+];
 
 /// Fills a database that has no facility yet.
 async fn load_demo(gateway: &Arc<Gateway>, plan: &Plan) -> Result<(), ExitCode> {
