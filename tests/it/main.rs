@@ -1,6 +1,13 @@
 //! One binary for all integration tests: a gateway is started for each test, on SQLite and on PostgreSQL.
 
 mod app;
+mod builders;
 
 mod create;
+mod delete;
+mod general;
+mod json;
+mod order;
 mod race;
+mod read;
+mod update;
