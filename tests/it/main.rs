@@ -3,6 +3,7 @@
 mod app;
 mod builders;
 
+mod capability;
 mod create;
 mod delete;
 mod general;
@@ -10,4 +11,5 @@ mod json;
 mod order;
 mod race;
 mod read;
+mod search;
 mod update;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exchange::{DefinitionQuery, SearchPage, SearchQuery};
+use crate::fhir::id::ResourceId;
 use crate::fhir::json::to_compact;
 use crate::fhir::outcome::{Issue, IssueCode, operation_outcome};
 use crate::http::App;
@@ -148,7 +149,10 @@ impl ResultControl {
                     Ok(count) => control.count = Some(count),
                     Err(error) => problem = Some(error),
                 },
-                "_after" => control.after = Some(value.clone()),
+                "_after" => match ResourceId::parse(value) {
+                    Some(id) => control.after = Some(id.to_string()),
+                    None => problem = Some(bad_after()),
+                },
                 "_total" => match value.as_str() {
                     "none" => control.total = false,
                     "estimate" | "accurate" => control.total = true,
@@ -169,6 +173,11 @@ impl ResultControl {
             None => Ok(control),
         }
     }
+}
+
+fn bad_after() -> Error {
+    let (ja, en) = ("_after は next リンクにあるままに使ってください。", "Use _after as the next link has it.");
+    Error::bad_parameter("_after", ja, en)
 }
 
 fn bad_total() -> Error {
