@@ -139,10 +139,15 @@ fn verb(method: Option<&str>) -> Option<Verb> {
     })
 }
 
-/// The version in `W/"3"`, `"3"` or `3`.
+/// The version in `W/"3"`, `"3"` or `3`. A tag that is none of ours is version 0, which never exists; `None` is no tag.
 pub fn parse_etag(tag: &str) -> Option<i64> {
     let tag = tag.trim();
-    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').parse().ok().filter(|version| *version > 0)
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+    let version = |text: &str| text.parse().ok().filter(|version: &i64| *version > 0);
+    match opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) => (!text.contains('"')).then(|| version(text).unwrap_or(0)),
+        None => version(opaque),
+    }
 }
 
 fn refused(expression: &str, ja: &str, en: &str) -> Error {

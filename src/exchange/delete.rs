@@ -6,14 +6,23 @@ use crate::fhir::id::{ResourceKey, ResourceType};
 use crate::search::criteria_of;
 use crate::store::{Action, Assertion, Criteria, Expect, Step, StepResult, Unit, UnitError, Version};
 
-use super::{Gateway, Planned, origin, settle};
+use super::{Gateway, Planned, Standing, origin, settle};
 
 impl Gateway {
     /// Deletes the resource; doing so again, or for an id never used, is no error. 409 while others refer to it.
     /// Answers the deletion's version, where there was something to delete.
-    pub async fn delete(&self, caller: &Caller, key: &ResourceKey, if_match: Option<i64>) -> Result<Option<Version>> {
-        let expect = if_match.map_or(Expect::Anything, Expect::Version);
-        settle!(self, self.try_delete(caller, key, expect, Vec::new()))
+    pub async fn delete(&self, caller: &Caller, key: &ResourceKey, standing: Standing) -> Result<Option<Version>> {
+        settle!(self, self.try_delete_standing(caller, key, standing))
+    }
+
+    async fn try_delete_standing(
+        &self,
+        caller: &Caller,
+        key: &ResourceKey,
+        standing: Standing,
+    ) -> Result<Planned<Option<Version>>> {
+        let expect = self.expectation(key, standing).await?;
+        self.try_delete(caller, key, expect, Vec::new()).await
     }
 
     /// Deletes the one resource that matches; none is no error, several are 412.

@@ -40,6 +40,7 @@ pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
 pub use transaction::{EntryResponse, Prefer};
 pub use types::Written;
+pub use update::Standing;
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]

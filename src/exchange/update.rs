@@ -1,5 +1,7 @@
 //! update, update as create and conditional update. R4 `http.html#update`, `http.html#upsert`, `http.html#cond-update`.
 
+use std::fmt::Display;
+
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
@@ -10,46 +12,76 @@ use crate::store::{Action, Assertion, Criteria, Expect, Method, Refusal, Step, U
 use super::prepare::{Content, check_id, check_type};
 use super::{Gateway, Planned, Written, origin, settle};
 
+/// What a write asks of the version that stands (RFC 9110 13.1.1 and 13.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    #[default]
+    Anything,
+    /// `If-Match`: this version, the one that the caller saw.
+    Version(i64),
+    /// `If-Match: *`: there is one.
+    Some,
+    /// `If-None-Match: *`: there is none.
+    None,
+}
+
+impl Standing {
+    /// The version in `If-Match`.
+    pub fn version(self) -> Option<i64> {
+        match self {
+            Standing::Version(version) => Some(version),
+            Standing::Anything | Standing::Some | Standing::None => None,
+        }
+    }
+}
+
 impl Gateway {
     /// Stores the resource under the URL's id, as a new version or, where it says the same, as it stands. An id not used
-    /// before is created.
-    ///
-    /// `if_match` is the version that the caller saw: 412 where another one stands. `only_new` (`If-None-Match: *`)
-    /// refuses an id that is in use.
+    /// before is created. 412 where `standing` does not hold.
     pub async fn update(
         &self,
         caller: &Caller,
         key: &ResourceKey,
         body: &[u8],
-        if_match: Option<i64>,
-        only_new: bool,
+        standing: Standing,
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, &key.rtype)?;
         check_id(&content.tree, &key.rtype, &key.id)?;
         if let Some(invalid) = self.invalid(&content.tree) {
-            self.check_version(key, if_match).await?;
+            // 412 comes before 422.
+            self.check_version(key, standing.version()).await?;
+            self.expectation(key, standing).await?;
             return Err(invalid);
         }
-        if only_new {
-            return settle!(self, self.try_put_new(caller, key, &content));
-        }
-        let expect = if_match.map_or(Expect::Anything, Expect::Version);
-        settle!(self, self.put(caller, key, &content, expect, Vec::new()))
+        settle!(self, self.try_put(caller, key, &content, standing))
     }
 
-    async fn try_put_new(
+    async fn try_put(
         &self,
         caller: &Caller,
         key: &ResourceKey,
         content: &Content,
+        standing: Standing,
     ) -> Result<Planned<Written>> {
-        let expect = match self.current(key).await? {
-            Some(standing) if standing.body.is_some() => return Err(in_use(key)),
-            Some(deleted) => Expect::Unmoved(deleted.version),
-            None => Expect::New,
-        };
+        let expect = self.expectation(key, standing).await?;
         self.put(caller, key, content, expect, Vec::new()).await
+    }
+
+    /// What the write itself has to hold to, after what can be told now: 412 where `standing` is broken already.
+    pub(super) async fn expectation(&self, key: &ResourceKey, standing: Standing) -> Result<Expect> {
+        let wants_one = match standing {
+            Standing::Anything => return Ok(Expect::Anything),
+            Standing::Version(version) => return Ok(Expect::Version(version)),
+            Standing::Some => true,
+            Standing::None => false,
+        };
+        match self.current(key).await? {
+            Some(found) if found.body.is_some() != wants_one => Err(broken(key, standing)),
+            Some(found) => Ok(Expect::Unmoved(found.version)),
+            None if wants_one => Err(broken(key, standing)),
+            None => Ok(Expect::New),
+        }
     }
 
     /// Updates the one resource that matches, or creates one.
@@ -59,12 +91,12 @@ impl Gateway {
         rtype: &ResourceType,
         query: &str,
         body: &[u8],
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
         let criteria = criteria_of(rtype, query)?;
-        settle!(self, self.try_update(caller, &criteria, &content, if_match))
+        settle!(self, self.try_update(caller, &criteria, &content, standing))
     }
 
     async fn try_update(
@@ -72,12 +104,22 @@ impl Gateway {
         caller: &Caller,
         criteria: &Criteria,
         content: &Content,
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<Planned<Written>> {
         let found = self.single_match(criteria, "URL").await?;
-        let (id, expect) = self.conditional_target(criteria, found.as_ref(), content, if_match).await?;
+        if matches!((standing, &found), (Standing::Some, None) | (Standing::None, Some(_))) {
+            return Err(broken(&format!("{}?…", criteria.rtype), standing));
+        }
+        let if_match = standing.version();
+        let target = self.conditional_target(criteria, found.as_ref(), content, if_match).await;
+        let (target, invalid) = match (target, self.invalid(&content.tree)) {
+            // 422 comes before 409.
+            (Err(error), Some(invalid)) if error.kind > invalid.kind => return Err(invalid),
+            (target, invalid) => (target?, invalid),
+        };
+        let (id, expect) = target;
         let key = ResourceKey { rtype: criteria.rtype.clone(), id };
-        if let Some(invalid) = self.invalid(&content.tree) {
+        if let Some(invalid) = invalid {
             self.check_version(&key, if_match).await?;
             return Err(invalid);
         }
@@ -145,11 +187,15 @@ impl Gateway {
     }
 }
 
-fn in_use(key: &ResourceKey) -> Error {
+/// The refusal of `If-Match: *` or `If-None-Match: *`.
+fn broken(target: &dyn Display, standing: Standing) -> Error {
+    if standing != Standing::None {
+        return Error::version_mismatch(&target.to_string(), None);
+    }
     let issue = Issue::error(
         IssueCode::Conflict,
-        format!("{key} はすでに存在するため、If-None-Match: * を満たしません。"),
-        format!("{key} exists, so If-None-Match: * does not hold."),
+        format!("{target} はすでに存在するため、If-None-Match: * を満たしません。"),
+        format!("{target} exists, so If-None-Match: * does not hold."),
     );
     Error::new(ErrorKind::PreconditionFailed, issue.on("http.header:If-None-Match"))
 }

@@ -25,7 +25,7 @@ pub struct Answer {
     /// JSON text; empty for none.
     pub body: String,
     /// The methods of the path, with a 405.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
 }
 
 impl Answer {
@@ -61,7 +61,7 @@ impl Answer {
         put(header::ETAG, etag);
         put(header::LAST_MODIFIED, self.last_modified.map(Instant::to_http));
         put(header::LOCATION, self.location);
-        put(header::ALLOW, self.allow.map(str::to_owned));
+        put(header::ALLOW, self.allow);
         if self.status == ErrorKind::Unavailable.status() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }

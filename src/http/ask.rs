@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{Freshness, PatchForm, Prefer, Verb, parse_etag};
+use crate::exchange::{Freshness, PatchForm, Prefer, Standing, Verb, parse_etag};
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode, Language};
 use crate::search::split_query;
@@ -35,9 +35,8 @@ pub struct Ask {
 /// The conditional headers.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    pub if_match: Option<i64>,
-    /// `If-None-Match: *`
-    pub only_new: bool,
+    /// `If-Match`, or `If-None-Match: *`.
+    pub standing: Standing,
     pub freshness: Freshness,
     pub if_none_exist: Option<String>,
 }
@@ -84,19 +83,21 @@ impl Ask {
 
 impl Conditions {
     pub fn read(headers: &HeaderMap) -> Result<Conditions> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let if_match = match text("if-match") {
-            None | Some("*") => None,
-            Some(tag) => Some(parse_etag(tag).ok_or_else(|| {
+        // What is no text reads as empty, which every condition refuses: a condition must never go unheard.
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        let (only_new, none_match) = read_none_match(text("if-none-match"));
+        let standing = match text("if-match").map(str::trim) {
+            None if only_new => Standing::None,
+            None => Standing::Anything,
+            Some("*") => Standing::Some,
+            Some(tag) => Standing::Version(parse_etag(tag).ok_or_else(|| {
                 let (ja, en) = ("If-Match は W/\"版\" の形です。", "If-Match has the form W/\"version\".");
                 Error::bad_request(Issue::error(IssueCode::Invalid, ja, en).on("http.header:If-Match"))
             })?),
         };
-        let (only_new, none_match) = read_none_match(text("if-none-match"));
         let modified_since = text("if-modified-since").and_then(Instant::parse_http);
         Ok(Conditions {
-            if_match,
-            only_new,
+            standing,
             freshness: Freshness { none_match, modified_since },
             if_none_exist: text("if-none-exist").map(|query| query.trim_start_matches('?').to_owned()),
         })

@@ -17,8 +17,8 @@ use crate::exchange::Verb;
 use crate::fhir::outcome::{Issue, IssueCode, Language};
 
 use super::answer::Answer;
-use super::ask::{Ask, Conditions, Form, check_acceptable, read_language, read_media, read_prefer};
-use super::interaction::dispatch;
+use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
+use super::interaction::{check_method, dispatch, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH};
 
@@ -37,10 +37,13 @@ pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Bo
     let mut answer = match route {
         Ok(route) => handle(&app, &parts, body, path, &route, &request_id, language).await.unwrap_or_else(|error| {
             let mut answer = Answer::of_error(&error, language);
-            answer.allow = (error.kind == ErrorKind::MethodNotAllowed).then(|| route.methods());
+            answer.allow = (error.kind == ErrorKind::MethodNotAllowed).then(|| methods(&app, &route));
             answer
         }),
-        Err(error) => Answer::of_error(&error, language),
+        Err(error) => {
+            drain(&app, &parts.headers, body).await;
+            Answer::of_error(&error, language)
+        }
     };
     let (status, micros) = (answer.status, started.elapsed().as_micros());
     // Ids and criteria may tell of patients: the log knows type and method alone.
@@ -69,14 +72,13 @@ async fn handle(
     language: Language,
 ) -> Result<Answer> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    if let Some(rtype) = route.rtype().filter(|name| !is_known(app, name)) {
-        // The type's own refusal, as any interaction would give it.
-        app.gateway.served(rtype, crate::profile::Interaction::Read)?;
-    }
-    let verb = verb(&parts.method).ok_or_else(unknown_method)?;
-    check_acceptable(&parts.headers, &query)?;
-    let is_search = matches!(route, Route::TypeSearch(_));
-    let media = read_media(&parts.headers, verb, is_search)?;
+    let (verb, media) = match judge(app, parts, route, &query) {
+        Ok(judged) => judged,
+        Err(error) => {
+            drain(app, &parts.headers, body).await;
+            return Err(error);
+        }
+    };
     let body = match verb {
         Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body).await?,
         Verb::Get | Verb::Head | Verb::Delete => Bytes::new(),
@@ -99,6 +101,40 @@ async fn handle(
     dispatch(app, &ask, route).await
 }
 
+/// What can be refused before the body is read.
+fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, Media)> {
+    if let Some(rtype) = route.rtype().filter(|name| !is_known(app, name)) {
+        // The type's own refusal, as any interaction would give it.
+        app.gateway.served(rtype, crate::profile::Interaction::Read)?;
+    }
+    let verb = verb(&parts.method).ok_or_else(unknown_method)?;
+    check_method(app, route, verb)?;
+    check_acceptable(&parts.headers, query)?;
+    let media = read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_)))?;
+    is_packed(&parts.headers)?;
+    Ok((verb, media))
+}
+
+/// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never
+/// sees why it was refused.
+async fn drain(app: &App, headers: &HeaderMap, mut body: Body) {
+    if headers.contains_key(header::EXPECT) {
+        return; // This client waits for the answer before it sends; reading would invite it to.
+    }
+    let read = async {
+        let mut rest = app.gateway.limits.body.saturating_mul(2);
+        while let Some(Ok(frame)) = body.frame().await {
+            match rest.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(less) => rest = less,
+                None => break,
+            }
+        }
+    };
+    if tokio::time::timeout(app.body_timeout, read).await.is_err() {
+        tracing::debug!("a refused body did not end in time");
+    }
+}
+
 fn verb(method: &Method) -> Option<Verb> {
     Some(match *method {
         Method::GET => Verb::Get,
@@ -117,17 +153,26 @@ fn unknown_method() -> Error {
 }
 
 /// Reads the body within its limits of size and time; unpacks gzip.
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes> {
+async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Bytes> {
+    let packed = is_packed(headers)?;
     let limit = app.gateway.limits.body;
-    let collected = tokio::time::timeout(app.body_timeout, Limited::new(body, limit).collect()).await;
+    let collected = tokio::time::timeout(app.body_timeout, Limited::new(&mut body, limit).collect()).await;
     let bytes = match collected {
         Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(too_large(limit)),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            drain(app, headers, body).await;
+            return Err(too_large(limit));
+        }
         Ok(Err(_)) | Err(_) => return Err(cut_off()),
     };
+    if packed { unpack(&bytes, limit) } else { Ok(bytes) }
+}
+
+/// Whether the body is gzip. 415, before its size is looked at, where it is packed in another way.
+fn is_packed(headers: &HeaderMap) -> Result<bool> {
     match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(bytes),
-        Some(b"gzip") => unpack(&bytes, limit),
+        None | Some(b"identity") => Ok(false),
+        Some(b"gzip") => Ok(true),
         Some(_) => {
             let (ja, en) = ("Content-Encoding は gzip だけです。", "The only Content-Encoding is gzip.");
             let issue = Issue::error(IssueCode::NotSupported, ja, en).on("http.header:Content-Encoding");

@@ -1,7 +1,12 @@
 //! Where a request goes: the path under the FHIR base, read into a type. R4 `http.html#summary`.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Verb;
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::profile::Interaction;
+
+/// A method, and the interaction that it is.
+pub type Offer = (&'static str, Verb, Option<Interaction>);
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,17 +63,33 @@ impl Route {
         }
     }
 
-    /// The methods of the path, for `Allow`.
-    pub fn methods(&self) -> &'static str {
+    /// The methods of the path, and what each is on the path's type; `None` where it concerns the whole system.
+    pub fn offers(&self) -> &'static [Offer] {
+        use Interaction::{Create, Delete, HistoryInstance, HistoryType, Patch, Read, SearchType, Update, Vread};
         match self {
-            Route::Metadata
-            | Route::SystemHistory
-            | Route::TypeHistory(_)
-            | Route::InstanceHistory(_, _)
-            | Route::Version(_, _, _) => "GET, HEAD",
-            Route::System | Route::TypeSearch(_) => "POST",
-            Route::Type(_) => "GET, HEAD, POST, PUT, PATCH, DELETE",
-            Route::Instance(_, _) => "GET, HEAD, PUT, PATCH, DELETE",
+            Route::Metadata | Route::SystemHistory => &[("GET", Verb::Get, None), ("HEAD", Verb::Head, None)],
+            Route::System => &[("POST", Verb::Post, None)],
+            Route::Type(_) => &[
+                ("GET", Verb::Get, Some(SearchType)),
+                ("HEAD", Verb::Head, Some(SearchType)),
+                ("POST", Verb::Post, Some(Create)),
+                ("PUT", Verb::Put, Some(Update)),
+                ("PATCH", Verb::Patch, Some(Patch)),
+                ("DELETE", Verb::Delete, Some(Delete)),
+            ],
+            Route::TypeSearch(_) => &[("POST", Verb::Post, Some(SearchType))],
+            Route::TypeHistory(_) => &[("GET", Verb::Get, Some(HistoryType)), ("HEAD", Verb::Head, Some(HistoryType))],
+            Route::Instance(_, _) => &[
+                ("GET", Verb::Get, Some(Read)),
+                ("HEAD", Verb::Head, Some(Read)),
+                ("PUT", Verb::Put, Some(Update)),
+                ("PATCH", Verb::Patch, Some(Patch)),
+                ("DELETE", Verb::Delete, Some(Delete)),
+            ],
+            Route::InstanceHistory(_, _) => {
+                &[("GET", Verb::Get, Some(HistoryInstance)), ("HEAD", Verb::Head, Some(HistoryInstance))]
+            }
+            Route::Version(_, _, _) => &[("GET", Verb::Get, Some(Vread)), ("HEAD", Verb::Head, Some(Vread))],
         }
     }
 }

@@ -64,6 +64,11 @@ pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<P
         if value.is_empty() {
             return Err(Error::bad_parameter(name, format!("{name} の値が空です。"), format!("{name} has no value.")));
         }
+        if value.contains('\0') {
+            // No FHIR string has this character, and PostgreSQL takes no text with it.
+            let (ja, en) = (format!("{name} の値に使えない文字があります。"), format!("{name} holds a character that no value has."));
+            return Err(Error::bad_parameter(name, ja, en));
+        }
         parsed.criteria.conditions.push(condition(rtype, code, value)?);
         parsed.applied.push((name.clone(), value.clone()));
     }

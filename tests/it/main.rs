@@ -1,6 +1,15 @@
 //! One binary for all integration tests: a gateway is started for each test, on SQLite and on PostgreSQL.
 
 mod app;
+mod builders;
 
+mod capability;
 mod create;
+mod delete;
+mod general;
+mod json;
+mod order;
 mod race;
+mod read;
+mod search;
+mod update;

@@ -268,7 +268,8 @@ pub fn expression_of_pointer(root: &str, pointer: &str) -> String {
             expression.push_str(&format!("[{token}]"));
         } else {
             expression.push('.');
-            expression.push_str(&unescape_pointer(token));
+            // The `_` of a primitive's sibling is JSON's, not the element's.
+            expression.push_str(&unescape_pointer(token.strip_prefix('_').unwrap_or(token)));
         }
     }
     expression

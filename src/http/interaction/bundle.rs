@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{EntryRequest, EntryResponse, Freshness, Prefer, Verb, Written, entry_requests};
+use crate::exchange::{EntryRequest, EntryResponse, Freshness, Prefer, Standing, Verb, Written, entry_requests};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
 use crate::http::answer::Answer;
@@ -156,9 +156,9 @@ async fn one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Answe
         },
     };
     let (only_new, none_match) = read_none_match(entry.if_none_match.as_deref());
+    let standing = if only_new { Standing::None } else { Standing::Anything };
     let conditions = Conditions {
-        if_match: entry.if_match,
-        only_new,
+        standing: entry.if_match.map_or(standing, Standing::Version),
         freshness: Freshness { none_match, modified_since: entry.if_modified_since },
         if_none_exist: entry.if_none_exist.clone(),
     };

@@ -9,7 +9,7 @@ use crate::store::Version;
 
 pub async fn instance(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Answer> {
     let key = app.gateway.key(rtype, id, Interaction::Delete)?;
-    Ok(gone(app.gateway.delete(&ask.caller, &key, ask.conditions.if_match).await?))
+    Ok(gone(app.gateway.delete(&ask.caller, &key, ask.conditions.standing).await?))
 }
 
 pub async fn conditional(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {

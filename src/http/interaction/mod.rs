@@ -13,6 +13,7 @@ mod written;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Verb;
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::profile::Interaction;
 
 use super::App;
 use super::answer::Answer;
@@ -39,12 +40,33 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
         (Route::Instance(rtype, id), Verb::Patch) => patch::instance(app, ask, rtype, id).await,
         (Route::Instance(rtype, id), Verb::Delete) => delete::instance(app, ask, rtype, id).await,
         (Route::Version(rtype, id, version), Verb::Get | Verb::Head) => read::version(app, ask, rtype, id, version).await,
-        _ => Err(method_not_allowed(route)),
+        _ => Err(method_not_allowed(app, route)),
     }
 }
 
-fn method_not_allowed(route: &Route) -> Error {
-    let methods = route.methods();
+/// 405 unless the path has the method and its type offers what it means.
+pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
+    let offer = route.offers().iter().find(|(_, offered, _)| *offered == verb);
+    match (offer, route.rtype()) {
+        (None, _) => Err(method_not_allowed(app, route)),
+        (Some((_, _, Some(interaction))), Some(rtype)) => app.gateway.served(rtype, *interaction).map(|_| ()),
+        (Some(_), _) => Ok(()),
+    }
+}
+
+/// The methods that the path offers on its type, for `Allow`.
+pub fn methods(app: &App, route: &Route) -> String {
+    let served = app.gateway.definitions.served_types().iter().find(|served| Some(served.name.as_str()) == route.rtype());
+    let open = |interaction: &Option<Interaction>| match interaction {
+        Some(interaction) => served.is_some_and(|served| served.allows(*interaction)),
+        None => true,
+    };
+    let open = route.offers().iter().filter(|(_, _, interaction)| open(interaction));
+    open.map(|(name, _, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn method_not_allowed(app: &App, route: &Route) -> Error {
+    let methods = methods(app, route);
     Error::new(
         ErrorKind::MethodNotAllowed,
         Issue::error(

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exchange::{DefinitionQuery, SearchPage, SearchQuery};
+use crate::fhir::id::ResourceId;
 use crate::fhir::json::to_compact;
 use crate::fhir::outcome::{Issue, IssueCode, operation_outcome};
 use crate::http::App;
@@ -49,12 +50,7 @@ fn bundle(
     applied: &[(String, String)],
     ignored: &[Ignored],
 ) -> Answer {
-    let mut links = vec![("self", url(&ask.base, rtype, applied))];
-    if let Some(next) = &page.next {
-        let mut pairs: Vec<_> = applied.iter().filter(|(name, _)| name != "_after").cloned().collect();
-        pairs.push(("_after".into(), next.clone()));
-        links.push(("next", url(&ask.base, rtype, &pairs)));
-    }
+    let links = links(ask, rtype, applied, page.next.as_deref());
     let mut bundle = BundleText::new("searchset").total(page.total).links(&links);
     let mut form = ask.form.clone();
     form.pretty = false;
@@ -65,6 +61,16 @@ fn bundle(
     }
     add_outcome(&mut bundle, ask, ignored);
     Answer::ok(pretty(bundle.finish(), &ask.form))
+}
+
+fn links(ask: &Ask, rtype: &str, applied: &[(String, String)], next: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut links = vec![("self", url(&ask.base, rtype, applied))];
+    if let Some(next) = next {
+        let mut pairs: Vec<_> = applied.iter().filter(|(name, _)| name != "_after").cloned().collect();
+        pairs.push(("_after".into(), next.to_owned()));
+        links.push(("next", url(&ask.base, rtype, &pairs)));
+    }
+    links
 }
 
 /// Parameters that were left aside are told in an entry of their own (R4 `search.html#errors`).
@@ -92,7 +98,7 @@ fn refuse_ignored(ask: &Ask, ignored: &[Ignored]) -> Result<()> {
     }
 }
 
-/// Definitions are few and in memory: one page.
+/// Definitions are few and in memory: one page, unless the client wants smaller ones.
 fn definitions(
     app: &App,
     ask: &Ask,
@@ -115,15 +121,18 @@ fn definitions(
         applied.push((name.clone(), value.clone()));
     }
     refuse_ignored(ask, &ignored)?;
+    applied.extend(control.applied.iter().cloned());
     let found = app.gateway.definitions_matching(rtype, &query);
-    let links = [("self", url(&ask.base, rtype, &applied))];
-    let total = i64::try_from(found.len()).ok();
-    let mut bundle = BundleText::new("searchset").total(total).links(&links);
-    if control.count != Some(0) {
-        for resource in found {
-            let body = shape(resource.text.clone(), &ask.form, &app.gateway.definitions);
-            bundle.search_entry(&format!("{}/{rtype}/{}", ask.base, resource.id), &body, SearchMode::Match);
-        }
+    let count = control.count.unwrap_or(app.gateway.limits.page).min(app.gateway.limits.page);
+    let total = i64::try_from(found.len()).ok().filter(|_| control.total || count == 0);
+    let after = control.after.as_deref().unwrap_or_default();
+    let rest: Vec<_> = found.into_iter().filter(|resource| resource.id.as_str() > after).collect();
+    let page = &rest[..count.min(rest.len())];
+    let next = page.last().filter(|_| rest.len() > count).map(|last| last.id.as_str());
+    let mut bundle = BundleText::new("searchset").total(total).links(&links(ask, rtype, &applied, next));
+    for resource in page {
+        let body = shape(resource.text.clone(), &ask.form, &app.gateway.definitions);
+        bundle.search_entry(&format!("{}/{rtype}/{}", ask.base, resource.id), &body, SearchMode::Match);
     }
     add_outcome(&mut bundle, ask, &ignored);
     Ok(Answer::ok(pretty(bundle.finish(), &ask.form)))
@@ -140,7 +149,10 @@ impl ResultControl {
                     Ok(count) => control.count = Some(count),
                     Err(error) => problem = Some(error),
                 },
-                "_after" => control.after = Some(value.clone()),
+                "_after" => match ResourceId::parse(value) {
+                    Some(id) => control.after = Some(id.to_string()),
+                    None => problem = Some(bad_after()),
+                },
                 "_total" => match value.as_str() {
                     "none" => control.total = false,
                     "estimate" | "accurate" => control.total = true,
@@ -161,6 +173,11 @@ impl ResultControl {
             None => Ok(control),
         }
     }
+}
+
+fn bad_after() -> Error {
+    let (ja, en) = ("_after は next リンクにあるままに使ってください。", "Use _after as the next link has it.");
+    Error::bad_parameter("_after", ja, en)
 }
 
 fn bad_total() -> Error {

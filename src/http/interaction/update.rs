@@ -10,14 +10,13 @@ use super::written;
 
 pub async fn instance(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Answer> {
     let key = app.gateway.key(rtype, id, Interaction::Update)?;
-    let conditions = &ask.conditions;
-    let update = app.gateway.update(&ask.caller, &key, &ask.body, conditions.if_match, conditions.only_new);
+    let update = app.gateway.update(&ask.caller, &key, &ask.body, ask.conditions.standing);
     Ok(written::answer(app, ask, update.await?))
 }
 
 pub async fn conditional(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
     let rtype = app.gateway.served(rtype, Interaction::Update)?;
-    let if_match = ask.conditions.if_match;
-    let update = app.gateway.update_conditionally(&ask.caller, &rtype, &ask.query, &ask.body, if_match);
+    let standing = ask.conditions.standing;
+    let update = app.gateway.update_conditionally(&ask.caller, &rtype, &ask.query, &ask.body, standing);
     Ok(written::answer(app, ask, update.await?))
 }
