@@ -44,12 +44,17 @@ impl Gateway {
         key: &ResourceKey,
         content: &Content,
     ) -> Result<Planned<Written>> {
-        let expect = match self.current(key).await? {
-            Some(standing) if standing.body.is_some() => return Err(in_use(key)),
-            Some(deleted) => Expect::Unmoved(deleted.version),
-            None => Expect::New,
-        };
+        let expect = self.not_in_use(key).await?;
         self.put(caller, key, content, expect, Vec::new()).await
+    }
+
+    /// What must hold for `If-None-Match: *`; 412 where there is a resource.
+    pub(super) async fn not_in_use(&self, key: &ResourceKey) -> Result<Expect> {
+        match self.current(key).await? {
+            Some(standing) if standing.body.is_some() => Err(in_use(key)),
+            Some(deleted) => Ok(Expect::Unmoved(deleted.version)),
+            None => Ok(Expect::New),
+        }
     }
 
     /// Updates the one resource that matches, or creates one.
