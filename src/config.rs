@@ -82,12 +82,17 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Env::prefixed("KAKEHASHI_").ignore(&["config", "test_postgres"]).lowercase(true));
+        figment = figment.merge(Env::prefixed("KAKEHASHI_").filter(is_setting).lowercase(true));
         for (name, value) in flags {
             figment = figment.merge(Serialized::default(name, value));
         }
         Reader { figment, errors: Vec::new() }.read()
     }
+}
+
+/// Variables that are none: where the file is, and what `tests/with-postgres` tells the tests.
+fn is_setting(name: &figment::value::UncasedStr) -> bool {
+    name != "config" && !name.starts_with("test_")
 }
 
 struct Reader {

@@ -28,6 +28,9 @@ pub struct ImportArgs {
     paths: Vec<PathBuf>,
 }
 
+/// A name for messages, and the bytes as they are in the file: whether they are UTF-8 is judged like the rest.
+pub type Item = (String, Vec<u8>);
+
 /// What an import came to.
 #[derive(Default)]
 pub struct Report {
@@ -50,12 +53,23 @@ pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode
     let bar = progress(bytes, "bytes");
     let mut total = Report::default();
     for file in &files {
-        let items = items_of(file).map_err(|error| failed(&format!("{}: {error}", file.display())))?;
-        let counting = items.inspect(|(_, text)| bar.inc(text.len() as u64));
+        let unreadable = |error: std::io::Error| failed(&format!("{}: {error}", file.display()));
+        let (mut items, mut broken) = (items_of(file).map_err(unreadable)?, None);
+        let readable = std::iter::from_fn(|| match items.next()? {
+            Ok(item) => Some(item),
+            Err(error) => {
+                broken = Some(error);
+                None
+            }
+        });
+        let counting = readable.inspect(|(_, text)| bar.inc(text.len() as u64));
         let report = take_in_all(&gateway, counting, &indicatif::ProgressBar::hidden()).await;
         total.counted.add(report.counted);
         total.refused += report.refused;
         total.problems.extend(report.problems);
+        if let Some(error) = broken {
+            return Err(unreadable(error));
+        }
     }
     bar.finish_and_clear();
     total.problems.truncate(PROBLEMS_SHOWN);
@@ -71,11 +85,11 @@ pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode
 /// Takes in items of (name, text). Each is stored whole or not at all; one that is refused does not stop the rest.
 pub async fn take_in_all(
     gateway: &Arc<Gateway>,
-    items: impl Iterator<Item = (String, String)>,
+    items: impl Iterator<Item = Item>,
     bar: &indicatif::ProgressBar,
 ) -> Report {
     let caller = Caller::local("import");
-    let one = |(name, text): (String, String)| {
+    let one = |(name, text): Item| {
         let (gateway, caller) = (Arc::clone(gateway), caller.clone());
         async move { (name, patiently(&gateway, &caller, &text).await) }
     };
@@ -98,7 +112,7 @@ pub async fn take_in_all(
 }
 
 /// A busy database is waited for.
-async fn patiently(gateway: &Gateway, caller: &Caller, text: &str) -> Result<Imported, Error> {
+async fn patiently(gateway: &Gateway, caller: &Caller, text: &[u8]) -> Result<Imported, Error> {
     for _ in 0..30 {
         match gateway.import(caller, text).await {
             Err(error) if error.kind == ErrorKind::Unavailable => {
@@ -132,15 +146,14 @@ fn find_files(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The items of a file with a name for messages: `file` or `file:line`.
-fn items_of(path: &Path) -> std::io::Result<Box<dyn Iterator<Item = (String, String)>>> {
+/// The items of a file with a name for messages: `file` or `file:line`. A line that cannot be read ends the import.
+fn items_of(path: &Path) -> std::io::Result<Box<dyn Iterator<Item = std::io::Result<Item>>>> {
     let shown = path.display().to_string();
     if path.extension().is_some_and(|ending| ending == "ndjson") {
-        let lines = BufReader::new(File::open(path)?).lines().enumerate();
-        let items = lines.map_while(|(index, line)| line.ok().map(|line| (index + 1, line)));
-        let items = items.filter(|(_, line)| !line.trim().is_empty());
-        return Ok(Box::new(items.map(move |(number, line)| (format!("{shown}:{number}"), line))));
+        let lines = BufReader::new(File::open(path)?).split(b'\n').enumerate();
+        let is_blank = |line: &Vec<u8>| line.iter().all(u8::is_ascii_whitespace);
+        let items = lines.filter(move |(_, line)| !line.as_ref().is_ok_and(is_blank));
+        return Ok(Box::new(items.map(move |(index, line)| Ok((format!("{shown}:{}", index + 1), line?)))));
     }
-    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-    Ok(Box::new(std::iter::once((shown, text))))
+    Ok(Box::new(std::iter::once(Ok((shown, std::fs::read(path)?)))))
 }

@@ -122,7 +122,7 @@ async fn load_demo(gateway: &Arc<Gateway>, plan: &Plan) -> Result<(), ExitCode> 
     println!("Loading the demo region …");
     let region = demo::region(plan, chrono::Utc::now()).map(|resource| to_compact(&resource));
     let bar = progress(0, "resources");
-    let report = take_in_all(gateway, region.map(|text| (String::new(), text)), &bar).await;
+    let report = take_in_all(gateway, region.map(|text| (String::new(), text.into_bytes())), &bar).await;
     bar.finish_and_clear();
     report.problems.iter().for_each(|problem| eprintln!("kakehashi: {problem}"));
     println!("{} resources loaded.", report.counted.created);
@@ -135,7 +135,7 @@ async fn beat(gateway: Arc<Gateway>, plan: Plan) {
     for tick in 1_u64.. {
         tokio::time::sleep(HEARTBEAT).await;
         for resource in demo::heartbeat(&plan, chrono::Utc::now(), tick) {
-            if let Err(error) = gateway.import(&caller, &to_compact(&resource)).await {
+            if let Err(error) = gateway.import(&caller, to_compact(&resource).as_bytes()).await {
                 tracing::warn!(status = error.kind.status(), "a heartbeat was refused");
             }
         }

@@ -15,8 +15,17 @@ pub struct HistoryQuery {
     pub at: Option<(Instant, Instant)>,
     /// Entries on the page; `None` where the client leaves it to the server. 0 asks for the total alone.
     pub count: Option<usize>,
-    /// Where the last page ended.
-    pub before: Option<i64>,
+    /// Where this page begins, if it is not the first.
+    pub from: Option<PageStart>,
+}
+
+/// What the page before hands on. All pages show the same history, and tell the same total, while writes go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageStart {
+    /// Only below this log position: where the page before ended.
+    pub before: i64,
+    /// The newest position when the first page was made.
+    pub newest: i64,
 }
 
 /// A page, newest first.
@@ -26,7 +35,7 @@ pub struct HistoryPage {
     /// All versions that the query selects, on every page.
     pub total: i64,
     /// What the next page is asked with, where there is one.
-    pub next: Option<i64>,
+    pub next: Option<PageStart>,
 }
 
 impl Gateway {
@@ -39,14 +48,17 @@ impl Gateway {
             return Err(Error::not_found(&key.to_string()));
         }
         let count = self.page_size(query.count);
-        let mut window = Window { since: query.since, at: query.at, before: None };
-        let total = store::history_total(&mut connection, scope, &window).await?;
-        window.before = query.before;
+        let mut window = Window { since: query.since, at: query.at, before: query.from.map(|from| from.before) };
         let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
         let mut entries = store::history_page(&mut connection, scope, &window, limit).await?;
+        let newest = query.from.map(|from| from.newest).or(entries.first().map(|entry| entry.seq));
+        // Counted up to the newest entry shown: what was written since the page was read is not in it.
+        window.before = Some(newest.map_or(0, |newest| newest.saturating_add(1)));
+        let total = store::history_total(&mut connection, scope, &window).await?;
         let more = entries.len() > count;
         entries.truncate(count);
-        let next = entries.last().filter(|_| more).map(|last| last.seq);
+        let next = entries.last().filter(|_| more).zip(newest);
+        let next = next.map(|(last, newest)| PageStart { before: last.seq, newest });
         Ok(HistoryPage { entries, total, next })
     }
 

@@ -36,8 +36,8 @@ impl Gateway {
     /// A resource with an id is put there. One without, and a transaction, is taken in once for ever, known by the digest
     /// of its text, so that an import that was cut off can simply be run again. A collection or searchset is put as one
     /// transaction; a document or message is a resource of its own.
-    pub async fn import(&self, caller: &Caller, text: &str) -> Result<Imported> {
-        let content = self.parse(text.as_bytes())?;
+    pub async fn import(&self, caller: &Caller, text: &[u8]) -> Result<Imported> {
+        let content = self.parse(text)?;
         let (entries, once) = self.import_entries(&content)?;
         let digest = once.then(|| digest(text));
         match self.take_in(caller, &entries, digest.as_deref()).await {
@@ -96,8 +96,8 @@ fn put_or_post(index: usize, tree: Json, full_url: Option<&str>) -> EntryRequest
     }
 }
 
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+fn digest(text: &[u8]) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn is_taken(error: &Error) -> bool {

@@ -32,7 +32,7 @@ use crate::store::{
 
 pub use bundle::{EntryRequest, Verb, entry_requests, parse_etag};
 pub use definitions::DefinitionQuery;
-pub use history::{HistoryPage, HistoryQuery};
+pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
 pub use prepare::{Content, check_text};

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet};
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::fhir::resource::same_content;
 use crate::profile::Interaction;
 use crate::search::criteria_of;
 use crate::store::{
@@ -22,6 +24,7 @@ use super::prepare::{Content, check_id, check_type};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
+use super::update::Standing;
 use super::{Deriver, Gateway, Planned, origin, settle};
 
 /// What became of an entry.
@@ -132,7 +135,7 @@ impl Gateway {
             Verb::Put => self.plan_update(entry, rtype, id, planning).await,
             Verb::Patch => self.plan_patch(entry, rtype, id, planning).await,
             Verb::Get | Verb::Head => match id {
-                Some(id) if !id.contains('/') && entry.if_none_match.is_none() && self.is_stored(rtype) => {
+                Some(id) if !id.contains('/') && is_plain_read(entry) && self.is_stored(rtype) => {
                     Ok(Deed::Read { key: self.key(rtype, id, Interaction::Read)? })
                 }
                 _ => Ok(Deed::Deferred),
@@ -212,12 +215,9 @@ impl Gateway {
                 check_id(&content.tree, &key.rtype, &key.id)?;
                 let expect = match (entry.if_match, entry.if_none_match.as_deref()) {
                     (Some(version), _) => Expect::Version(version),
-                    (None, Some("*")) => Expect::New,
+                    (None, Some("*")) => self.expectation(&key, Standing::None).await?,
                     (None, _) => Expect::Anything,
                 };
-                if expect == Expect::New && self.current(&key).await?.is_some() {
-                    return Err(Error::version_mismatch(&key.to_string(), None));
-                }
                 Ok(Deed::Put { key, expect, content, method })
             }
             (None, Some(query)) => {
@@ -277,10 +277,12 @@ impl Gateway {
     /// Gives every reference its final form.
     async fn link(&self, plans: &mut [Plan], order: &[&EntryRequest], planning: &mut Planning) -> Result<()> {
         let mut links = Links::default();
-        for plan in plans.iter() {
-            if let (Some(full_url), Some(key)) = (&order[plan.entry].full_url, plan.deed.key()) {
-                let created = matches!(plan.deed, Deed::Put { expect: Expect::New, .. });
-                links.add(full_url, key.clone(), created.then_some(1));
+        for plan in plans.iter_mut() {
+            let Some(full_url) = &order[plan.entry].full_url else { continue };
+            let versioned = order.iter().any(|entry| names_a_version(entry, full_url));
+            let version = if versioned { self.coming_version(&mut plan.deed).await? } else { None };
+            if let Some(key) = plan.deed.key() {
+                links.add(full_url, key.clone(), version);
             }
         }
         let written: HashMap<ResourceKey, Derived> = plans.iter().filter_map(written_rows).collect();
@@ -300,6 +302,24 @@ impl Gateway {
             }
         }
         Ok(())
+    }
+
+    /// The version that will stand after the transaction, held to by what the deed expects.
+    async fn coming_version(&self, deed: &mut Deed) -> Result<Option<i64>> {
+        let Deed::Put { key, expect, content, .. } = deed else { return Ok(None) };
+        if *expect == Expect::New {
+            return Ok(Some(1));
+        }
+        let Some(standing) = self.current(key).await? else {
+            *expect = if *expect == Expect::Anything { Expect::New } else { *expect };
+            return Ok(Some(1));
+        };
+        if *expect == Expect::Anything {
+            *expect = Expect::Unmoved(standing.version);
+        }
+        let body = standing.body.as_deref().unwrap_or_default();
+        let same = parse(body.as_bytes(), Limits { depth: usize::MAX }).is_ok_and(|tree| same_content(&tree, &content.tree));
+        Ok(Some(if same { standing.version } else { standing.version + 1 }))
     }
 
     /// The one resource that a conditional reference names, after this transaction's own writes.
@@ -402,6 +422,22 @@ impl Gateway {
     pub fn is_stored(&self, rtype: &str) -> bool {
         self.served(rtype, Interaction::Vread).is_ok() || self.served(rtype, Interaction::Create).is_ok()
     }
+}
+
+/// Whether the entry's resource refers to a version of `full_url`, whole or as `Type/id`.
+fn names_a_version(entry: &EntryRequest, full_url: &str) -> bool {
+    let Some(content) = &entry.resource else { return false };
+    let mut segments = full_url.rsplitn(3, '/');
+    let relative = match (segments.next(), segments.next()) {
+        (Some(id), Some(rtype)) => format!("{rtype}/{id}"),
+        _ => full_url.to_owned(),
+    };
+    content.text.contains(&format!("{relative}/_history/"))
+}
+
+/// Without conditions or parameters that shape the answer, which the caller knows how to deal with.
+fn is_plain_read(entry: &EntryRequest) -> bool {
+    entry.query.is_none() && entry.if_none_match.is_none() && entry.if_modified_since.is_none()
 }
 
 fn response(result: Option<StepResult>) -> Option<EntryResponse> {

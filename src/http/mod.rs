@@ -7,6 +7,7 @@ mod capability;
 mod health;
 mod interaction;
 mod paging;
+mod prompt;
 mod receive;
 mod route;
 mod server;

@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::derived::{Derive, Reference};
 use super::error::StoreError;
 use super::flush::{Audited, flush};
+use super::lock::lock_conditions;
 use super::overlay::Overlay;
 use super::query::matching_ids;
 use super::resource::current_rows;
@@ -71,27 +72,13 @@ async fn apply(
     chain: &mut AuditChain,
     tools: &Tools<'_>,
 ) -> Result<(Vec<Outcome>, i64), StoreError> {
-    lock_criteria(connection, units).await?;
-    let (mut outcomes, mut tx) = (Vec::with_capacity(units.len()), 0);
+    lock_conditions(connection, units).await?;
+    let (mut outcomes, mut stamp) = (Vec::with_capacity(units.len()), None);
+    let versions = units.iter().map(|unit| unit.steps.len()).sum();
     for segment in segments(units) {
-        tx = segment_apply(connection, segment, &mut outcomes, chain, tools).await?.max(tx);
+        segment_apply(connection, segment, versions, &mut stamp, &mut outcomes, chain, tools).await?;
     }
-    Ok((outcomes, tx))
-}
-
-/// Units with equal criteria wait for each other over all gateways, always in the same order. On SQLite the write lock
-/// does the same for everyone.
-async fn lock_criteria(connection: &mut Connection, units: &[&Unit]) -> Result<(), StoreError> {
-    if connection.is_sqlite() {
-        return Ok(());
-    }
-    let assertions = units.iter().flat_map(|unit| &unit.assertions);
-    let mut names: BTreeSet<String> = assertions.map(|assertion| assertion.criteria.lock_name()).collect();
-    names.extend(units.iter().filter_map(|unit| unit.digest.clone()));
-    for name in names {
-        connection.execute(Sql::new("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))").bind(name)).await?;
-    }
-    Ok(())
+    Ok((outcomes, stamp.map_or(0, |stamp: Stamp| stamp.tx)))
 }
 
 /// Runs of units in which no unit's searches could see what an earlier unit of the run writes.
@@ -111,26 +98,36 @@ fn segments<'a, 'b>(units: &'a [&'b Unit]) -> Vec<&'a [&'b Unit]> {
     found
 }
 
+/// All segments of a transaction share one stamp, drawn by the first: a second one would put this transaction's id on log
+/// positions behind those of transactions that began later, and readers that stop below the oldest would go past them.
 async fn segment_apply(
     connection: &mut Connection,
     units: &[&Unit],
+    versions: usize,
+    stamp: &mut Option<Stamp>,
     outcomes: &mut Vec<Outcome>,
     chain: &mut AuditChain,
     tools: &Tools<'_>,
-) -> Result<i64, StoreError> {
+) -> Result<(), StoreError> {
+    let keys: BTreeSet<&ResourceKey> = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key).collect();
+    let rows = current_rows(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+    // After the rows: what changes a match from here on is caught by the version check of the write.
     let mut verdicts = Vec::with_capacity(units.len());
     for unit in units {
         verdicts.push(admit(connection, unit).await?);
     }
-    let steps = units.iter().flat_map(|unit| &unit.steps);
-    let keys: BTreeSet<&ResourceKey> = steps.clone().map(|step| &step.key).collect();
-    let rows = current_rows(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let stamp = match stamp {
+        Some(stamp) => stamp,
+        None => stamp.insert(Stamp::draw(connection, tools.clock.now(), versions).await?),
+    };
+    if rows.iter().any(|row| stamp.is_behind(row)) {
+        return Err(StoreError::Retry("another gateway wrote a version after the stamp was drawn".into()));
+    }
     let mut overlay = Overlay::new(rows, tools.derive)?;
-    let mut stamp = Stamp::draw(connection, tools.clock.now(), steps.count()).await?;
     let (mut audited, mut digests) = (Vec::new(), Vec::new());
     for (unit, verdict) in units.iter().zip(verdicts) {
         let outcome = match verdict {
-            Ok(()) => unit_apply(connection, unit, &mut overlay, &mut stamp).await?,
+            Ok(()) => unit_apply(connection, unit, &mut overlay, stamp).await?,
             Err(error) => Err(error),
         };
         if let Ok(results) = &outcome {
@@ -139,9 +136,8 @@ async fn segment_apply(
         }
         outcomes.push(outcome);
     }
-    remember(connection, digests, &stamp).await?;
-    flush(connection, &mut overlay, audited, chain, &mut stamp, tools.derive).await?;
-    Ok(stamp.tx)
+    remember(connection, digests, stamp).await?;
+    flush(connection, &mut overlay, audited, chain, stamp, tools.derive).await
 }
 
 /// Whether what planning found still holds.

@@ -30,7 +30,7 @@ pub struct Window {
     pub since: Option<Instant>,
     /// Versions that were current at some time in `from <= … < until` (R4 `http.html#history`, `_at`).
     pub at: Option<(Instant, Instant)>,
-    /// Only below this log position: where the last page ended.
+    /// Only below this log position.
     pub before: Option<i64>,
 }
 
@@ -67,16 +67,13 @@ pub async fn page(
     window: &Window,
     limit: i64,
 ) -> Result<Vec<LogEntry>, StoreError> {
-    let mut tail = tail(connection, scope, window).await?;
-    if let Some(before) = window.before {
-        tail = tail.then(" AND v.seq < ?", [before.into()]);
-    }
+    let tail = tail(connection, scope, window).await?;
     let sql = Sql::new("SELECT v.seq, v.rtype, r.rid, v.version, v.method, v.at, v.body").append(tail);
     let rows: Vec<LogRow> = connection.load_many(sql.then(" ORDER BY v.seq DESC LIMIT ?", [limit.into()])).await?;
     rows.into_iter().map(LogRow::into_entry).collect()
 }
 
-/// How many versions the window holds, all pages together.
+/// How many versions the window holds.
 pub async fn total(connection: &mut Connection, scope: &Scope, window: &Window) -> Result<i64, StoreError> {
     let tail = tail(connection, scope, window).await?;
     let rows: Vec<Number> = connection.load_many(Sql::new("SELECT count(*) AS value").append(tail)).await?;
@@ -95,6 +92,9 @@ async fn tail(connection: &mut Connection, scope: &Scope, window: &Window) -> Re
     if !connection.is_sqlite() && !matches!(scope, Scope::Instance(_)) {
         // One resource's versions commit in their order; those of many do not.
         sql = sql.then(" AND v.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint", []);
+    }
+    if let Some(before) = window.before {
+        sql = sql.then(" AND v.seq < ?", [before.into()]);
     }
     if let Some(since) = window.since {
         sql = sql.then(" AND v.seq >= ?", [seq_at(connection, since).await?.into()]);

@@ -9,6 +9,7 @@ mod derived;
 mod error;
 mod flush;
 mod history;
+mod lock;
 mod migrate;
 mod overlay;
 mod projection;

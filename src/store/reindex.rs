@@ -101,10 +101,15 @@ async fn derived_of(
     if list.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let lock = if connection.is_sqlite() { "" } else { " FOR UPDATE OF r" };
+    if !connection.is_sqlite() {
+        // A statement of its own: one that waits for a lock and joins would pair the row's new state with the old
+        // snapshot's log, and lose it.
+        let lock = format!("SELECT key FROM resource WHERE key IN ({list}) ORDER BY key FOR UPDATE");
+        connection.execute(Sql::new(lock)).await?;
+    }
     let text = format!(
         "SELECT r.key, r.rtype, r.deleted, v.body FROM resource r JOIN resource_version v ON v.seq = r.seq \
-         WHERE r.key IN ({list}) ORDER BY r.key{lock}"
+         WHERE r.key IN ({list})"
     );
     let rows: Vec<BodyRow> = connection.load_many(Sql::new(text)).await?;
     let mut found = BTreeMap::new();

@@ -28,6 +28,10 @@ pub(super) struct CurrentRow {
     pub key: i64,
     #[diesel(sql_type = BigInt)]
     pub version: i64,
+    #[diesel(sql_type = BigInt)]
+    pub seq: i64,
+    #[diesel(sql_type = BigInt)]
+    pub tx: i64,
     #[diesel(sql_type = Bool)]
     pub deleted: bool,
     #[diesel(sql_type = BigInt)]
@@ -36,9 +40,9 @@ pub(super) struct CurrentRow {
     pub body: Option<String>,
 }
 
-const CURRENT_BY_ID: &str = "SELECT r.rtype, r.rid, r.key, r.version, r.deleted, v.at, v.body \
+const CURRENT_BY_ID: &str = "SELECT r.rtype, r.rid, r.key, r.version, r.seq, r.deleted, v.at, v.tx, v.body \
      FROM resource r JOIN resource_version v ON v.seq = r.seq WHERE r.rtype = ? AND r.rid = ?";
-const CURRENT_BY_IDS: &str = "SELECT r.rtype, r.rid, r.key, r.version, r.deleted, v.at, v.body \
+const CURRENT_BY_IDS: &str = "SELECT r.rtype, r.rid, r.key, r.version, r.seq, r.deleted, v.at, v.tx, v.body \
      FROM unnest(?::text[], ?::text[]) AS u (rtype, rid) JOIN resource r ON r.rtype = u.rtype AND r.rid = u.rid \
      JOIN resource_version v ON v.seq = r.seq";
 

@@ -7,6 +7,7 @@ use crate::fhir::instant::Instant;
 
 use super::connection::Connection;
 use super::error::StoreError;
+use super::resource::CurrentRow;
 use super::sql::Sql;
 
 #[derive(QueryableByName, Clone, Copy, Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Stamp {
     /// 0 on SQLite.
     pub tx: i64,
     pub at: Instant,
+    first_seq: i64,
     next_seq: i64,
     next_key: i64,
 }
@@ -49,7 +51,13 @@ impl Stamp {
         let rows: Vec<StampRow> = connection.load(sql).await?;
         let row = rows.first().ok_or_else(|| StoreError::Internal("no stamp was drawn".into()))?;
         let at = if connection.is_sqlite() { now.max(Instant(row.at)) } else { Instant(row.at) };
-        Ok(Stamp { tx: row.tx, at, next_seq: row.first_seq, next_key: row.first_key })
+        Ok(Stamp { tx: row.tx, at, first_seq: row.first_seq, next_seq: row.first_seq, next_key: row.first_key })
+    }
+
+    /// Whether the row was written by another transaction that drew its stamp later: a version on top of it would stand
+    /// before it in the log.
+    pub fn is_behind(&self, row: &CurrentRow) -> bool {
+        row.tx != self.tx && row.seq >= self.first_seq
     }
 
     pub fn seq(&mut self) -> i64 {

@@ -183,6 +183,11 @@ impl Writer {
                     answer(job, outcome);
                 }
             }
+            // It may stand: tried again, it might stand twice.
+            Err(StoreError::InDoubt { tx }) => {
+                tracing::error!(tx, units = jobs.len(), "the fate of a group commit is not known");
+                jobs.into_iter().for_each(|job| answer(job, Err(UnitError::InDoubt)));
+            }
             Err(error) => {
                 tracing::debug!(%error, units = jobs.len(), "a group commit failed; each unit is tried alone");
                 for job in jobs {

@@ -50,8 +50,7 @@ async fn transaction(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -
     let entries = entries.into_iter().collect::<Result<Vec<_>>>()?;
     let mut deferred = HashMap::new();
     for entry in entries.iter().filter(|entry| matches!(entry.verb, Verb::Get | Verb::Head)) {
-        // A read that cannot be understood fails the transaction before anything is written.
-        let route = Route::parse(&entry.path).map_err(|error| error.within_entry(entry.index))?;
+        let route = understood(app, ask, entry).await.map_err(|error| error.within_entry(entry.index))?;
         deferred.insert(entry.index, route);
     }
     let done = app.gateway.transaction(&ask.caller, &entries).await?;
@@ -68,6 +67,17 @@ async fn transaction(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -
     let mut bundle = BundleText::new("transaction-response");
     answers.into_iter().for_each(|answer| add(&mut bundle, answer));
     Ok(Answer::ok(pretty(bundle.finish(), &ask.form)))
+}
+
+/// A GET that cannot be understood fails the transaction before anything is written. Whether it finds something is seen
+/// afterwards, so this asks in vain for what the transaction is about to create.
+async fn understood(app: &App, ask: &Ask, entry: &EntryRequest) -> Result<Route> {
+    let route = Route::parse(&entry.path)?;
+    match try_one(app, ask, entry, &route).await {
+        Err(error) if error.kind == ErrorKind::NotFound || error.kind == ErrorKind::Gone => Ok(route),
+        Err(error) => Err(error),
+        Ok(_) => Ok(route),
+    }
 }
 
 fn entry_answer(ask: &Ask, response: EntryResponse) -> Answer {
@@ -143,11 +153,13 @@ async fn entry_alone(app: &App, ask: &Ask, entry: &EntryRequest) -> Answer {
 
 /// Answers an entry as if it had come alone.
 async fn one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Answer {
+    let answer = try_one(app, ask, entry, route).await;
+    answer.unwrap_or_else(|error| Answer::of_error(&error.within_entry(entry.index), ask.language))
+}
+
+async fn try_one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Result<Answer> {
     let query = entry.query.clone().unwrap_or_default();
-    let form = match Form::read(&query) {
-        Ok(form) => form,
-        Err(error) => return Answer::of_error(&error.within_entry(entry.index), ask.language),
-    };
+    let form = Form::read(&query)?;
     let (body, media) = match entry.resource.as_ref() {
         None => (Bytes::new(), Media::Fhir),
         Some(content) => match entry.json_patch() {
@@ -164,10 +176,7 @@ async fn one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Answe
     };
     let prefer = if ask.prefer == Prefer::Unsaid { Prefer::Minimal } else { ask.prefer };
     let alone = Ask { verb: entry.verb, path: entry.path.clone(), query, conditions, prefer, form, media, body, ..ask.clone() };
-    match Box::pin(dispatch(app, &alone, route)).await {
-        Ok(answer) => answer,
-        Err(error) => Answer::of_error(&error.within_entry(entry.index), ask.language),
-    }
+    Box::pin(dispatch(app, &alone, route)).await
 }
 
 fn add(bundle: &mut BundleText, answer: Answer) {

@@ -1,7 +1,7 @@
 //! `_history` of a resource, a type and the system. R4 `http.html#history`.
 
 use crate::error::{Error, Result};
-use crate::exchange::HistoryQuery;
+use crate::exchange::{HistoryQuery, PageStart};
 use crate::fhir::instant::Instant;
 use crate::http::App;
 use crate::http::answer::Answer;
@@ -33,7 +33,7 @@ async fn answer(app: &App, ask: &Ask, scope: &Scope) -> Result<Answer> {
     let mut links = vec![("self", url(&ask.base, &ask.path, &applied))];
     if let Some(next) = page.next {
         let mut pairs: Vec<_> = applied.into_iter().filter(|(name, _)| name != "_before").collect();
-        pairs.push(("_before".into(), next.to_string()));
+        pairs.push(("_before".into(), format!("{}.{}", next.before, next.newest)));
         links.push(("next", url(&ask.base, &ask.path, &pairs)));
     }
     let mut bundle = BundleText::new("history").total(Some(page.total)).links(&links);
@@ -71,7 +71,7 @@ fn read_query(ask: &Ask) -> Result<(HistoryQuery, Vec<(String, String)>)> {
             "_since" => query.since = Some(moment(&name, &value)?.0),
             "_at" => query.at = Some(moment(&name, &value)?),
             "_count" => query.count = Some(read_count(&value)?),
-            "_before" => query.before = Some(value.parse().map_err(|_| bad_value(&name))?),
+            "_before" => query.from = Some(page_start(&value).ok_or_else(|| bad_value(&name))?),
             _ if ask.strict => return Err(crate::http::paging::unknown_parameter(&name)),
             _ => continue,
         }
@@ -82,6 +82,12 @@ fn read_query(ask: &Ask) -> Result<(HistoryQuery, Vec<(String, String)>)> {
         applied.push(("_summary".into(), "count".into()));
     }
     Ok((query, applied))
+}
+
+/// What the link to the next page carries; opaque to clients.
+fn page_start(value: &str) -> Option<PageStart> {
+    let (before, newest) = value.split_once('.')?;
+    Some(PageStart { before: before.parse().ok()?, newest: newest.parse().ok()? })
 }
 
 fn moment(name: &str, value: &str) -> Result<(Instant, Instant)> {
