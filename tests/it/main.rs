@@ -1,6 +1,10 @@
 //! One binary for all integration tests: a gateway is started for each test, on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a panic is how a test fails")]
+
 mod app;
 
 mod create;
+mod examples;
+mod layers;
 mod race;
