@@ -3,6 +3,7 @@
 //! Modules depend one way: `http → exchange → region → {profile, search, store} → fhir`.
 
 pub mod access;
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to a terminal")]
 pub mod cli;
 pub mod clock;
 pub mod config;

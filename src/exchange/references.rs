@@ -37,7 +37,13 @@ impl Links {
                 }
                 changed
             }
-            Json::Array(items) => items.iter_mut().fold(false, |changed, item| self.visit(item, name, root) || changed),
+            Json::Array(items) => {
+                let mut changed = false;
+                for item in items.iter_mut() {
+                    changed |= self.visit(item, name, root);
+                }
+                changed
+            }
             Json::String(text) => match self.replacement(text, name, root) {
                 Some(new) => {
                     *text = new;

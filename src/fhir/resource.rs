@@ -113,14 +113,15 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Whether two resources say the same, apart from what the server writes into `meta`.
+/// Whether two contents of one resource say the same, apart from what the server writes into `meta`. The `id` is left
+/// aside: it is the same, but stands elsewhere where the server has put it in.
 pub fn same_content(left: &Json, right: &Json) -> bool {
     let (Json::Object(left), Json::Object(right)) = (left, right) else { return left == right };
-    members_but_meta(left).eq(members_but_meta(right)) && client_meta(left).eq(client_meta(right))
+    own_members(left).eq(own_members(right)) && client_meta(left).eq(client_meta(right))
 }
 
-fn members_but_meta(object: &Object) -> impl Iterator<Item = (&str, &Json)> {
-    object.iter().filter(|(key, _)| *key != "meta")
+fn own_members(object: &Object) -> impl Iterator<Item = (&str, &Json)> {
+    object.iter().filter(|(key, _)| !matches!(*key, "id" | "meta"))
 }
 
 fn client_meta(object: &Object) -> impl Iterator<Item = (&str, &Json)> {
@@ -181,6 +182,7 @@ mod tests {
         let tree = |text: &str| parse(text.as_bytes(), Limits::default()).unwrap();
         let a = tree(r#"{"id":"x","meta":{"versionId":"1"},"n":1.5}"#);
         assert!(same_content(&a, &tree(r#"{"id":"x","n":1.5}"#)));
+        assert!(same_content(&a, &tree(r#"{"n":1.5,"id":"x"}"#)));
         assert!(!same_content(&a, &tree(r#"{"id":"x","n":1.50}"#)));
         assert!(!same_content(&a, &tree(r#"{"id":"x","meta":{"profile":["p"]},"n":1.5}"#)));
     }

@@ -38,10 +38,6 @@ impl Answer {
         Answer { status: error.kind.status(), body, ..Answer::default() }
     }
 
-    pub fn is_success(&self) -> bool {
-        self.status < 400
-    }
-
     /// `W/"3"`
     pub fn etag(&self) -> Option<String> {
         self.version.map(|version| format!("W/\"{version}\""))

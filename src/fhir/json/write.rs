@@ -24,7 +24,7 @@ fn write(value: &Json, out: &mut String, indent: Option<usize>) {
         Json::Number(number) => out.push_str(number.as_str()),
         Json::String(text) => write_string(text, out),
         Json::Array(items) => {
-            list('[', ']', items.iter(), out, indent, |item, out, indent| write(item, out, indent));
+            list('[', ']', items.iter(), out, indent, write);
         }
         Json::Object(object) => list('{', '}', object.iter(), out, indent, |(key, value), out, indent| {
             write_string(key, out);
