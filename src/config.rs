@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let errors = load(&[("listen", "0.0.0.0:80"), ("database_url", "mysql://x"), ("group_commit", "many")]).unwrap_err();
+        let errors =
+            load(&[("listen", "0.0.0.0:80"), ("database_url", "mysql://x"), ("group_commit", "many")]).unwrap_err();
         assert_eq!(errors.len(), 3, "{errors:?}");
         assert!(load(&[("listen", "0.0.0.0:80"), ("insecure_open", "true")]).is_ok());
     }

@@ -107,7 +107,9 @@ impl Error {
     pub fn version_mismatch(target: &str, current: Option<i64>) -> Self {
         let (ja, en) = match current {
             Some(version) => (
-                format!("{target} の現在の版は {version} で、If-Match と異なります。読み直してからやり直してください。"),
+                format!(
+                    "{target} の現在の版は {version} で、If-Match と異なります。読み直してからやり直してください。"
+                ),
                 format!("{target} is at version {version}, not the one in If-Match. Read it again and retry."),
             ),
             None => (

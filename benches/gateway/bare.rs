@@ -15,7 +15,9 @@ pub const BEDS: usize = 4_000;
 pub fn write_rows(path: &Path, group: usize, time: Duration) -> f64 {
     let mut connection = Connection::open(path).expect("the database");
     connection
-        .execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;")
+        .execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;",
+        )
         .expect("pragmas");
     let max = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a number");
     let mut seq = max("SELECT max(seq) FROM resource_version");

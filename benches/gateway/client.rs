@@ -83,9 +83,10 @@ impl Connection {
     fn complete(&self) -> Option<u16> {
         let head = self.buffer.windows(4).position(|window| window == b"\r\n\r\n")?;
         let text = std::str::from_utf8(&self.buffer[..head]).expect("headers");
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |value| {
-            value.parse().expect("a length")
-        });
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |value| value.parse().expect("a length"));
         let status = text.get(9..12)?.parse().expect("a status");
         (self.buffer.len() >= head + 4 + length).then_some(status)
     }

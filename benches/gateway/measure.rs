@@ -60,7 +60,11 @@ pub async fn writes(plan: &Plan) {
     }
     let (own, bare) = (middle(own), middle(bare));
     println!("SQLite, {} clients, bed status by PUT: {own:.0}/s (p99 {slow:?} at worst)", plan.clients);
-    println!("  bare loop, same rows, {} a commit: {bare:.0}/s; ratio {:.0} %", plan.clients.min(64), own / bare * 100.0);
+    println!(
+        "  bare loop, same rows, {} a commit: {bare:.0}/s; ratio {:.0} %",
+        plan.clients.min(64),
+        own / bare * 100.0
+    );
     wal_bytes(folder.path()).await;
 }
 
@@ -119,7 +123,8 @@ pub async fn reads(plan: &Plan) {
     let (time, clients) = (Duration::from_secs(plan.seconds), 16);
     let (mut own, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        let request = |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 251 + n as usize) % BEDS));
+        let request =
+            |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 251 + n as usize) % BEDS));
         own.push(load(&gateway.address, clients, time, request).await.per_second);
         bare.push(load(&bare_address, clients, time, request).await.per_second);
     }

@@ -26,6 +26,12 @@ pub enum Roles {
 impl Caller {
     /// A caller on this machine while no access rules are configured.
     pub fn local(request_id: &str) -> Self {
-        Caller { name: "local".into(), organization: None, roles: Roles::Every, purpose: None, request_id: request_id.into() }
+        Caller {
+            name: "local".into(),
+            organization: None,
+            roles: Roles::Every,
+            purpose: None,
+            request_id: request_id.into(),
+        }
     }
 }

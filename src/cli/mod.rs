@@ -174,7 +174,8 @@ async fn open_migrated(config: &Config) -> Result<Database, ExitCode> {
 
 /// A progress bar on standard error, where that is a terminal.
 fn progress(total: u64, what: &'static str) -> indicatif::ProgressBar {
-    let style = indicatif::ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {msg} ({per_sec}, {eta} left)");
+    let style =
+        indicatif::ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {msg} ({per_sec}, {eta} left)");
     let bar = indicatif::ProgressBar::new(total).with_message(what);
     if let Ok(style) = style { bar.with_style(style) } else { bar }
 }

@@ -77,16 +77,20 @@ pub fn entry_requests(bundle: &Content, base: &str) -> Vec<Result<EntryRequest>>
 
 fn read_entry(index: usize, entry: &Json, text: Option<&str>, base: &str) -> Result<EntryRequest> {
     let place = format!("Bundle.entry[{index}]");
-    let request = entry.get("request").ok_or_else(|| {
-        refused(&format!("{place}.request"), "request がありません。", "The entry has no request.")
-    })?;
+    let request = entry
+        .get("request")
+        .ok_or_else(|| refused(&format!("{place}.request"), "request がありません。", "The entry has no request."))?;
     let verb = verb(request.get_str("method")).ok_or_else(|| {
         let method = format!("{place}.request.method");
-        refused(&method, "method は GET, HEAD, POST, PUT, PATCH, DELETE のどれかです。", "The method must be GET, HEAD, POST, PUT, PATCH or DELETE.")
+        refused(
+            &method,
+            "method は GET, HEAD, POST, PUT, PATCH, DELETE のどれかです。",
+            "The method must be GET, HEAD, POST, PUT, PATCH or DELETE.",
+        )
     })?;
-    let url = request.get_str("url").ok_or_else(|| {
-        refused(&format!("{place}.request.url"), "url がありません。", "The request has no url.")
-    })?;
+    let url = request
+        .get_str("url")
+        .ok_or_else(|| refused(&format!("{place}.request.url"), "url がありません。", "The request has no url."))?;
     let resource = entry.get("resource").map(|tree| resource_content(tree, text));
     if resource.is_none() && matches!(verb, Verb::Post | Verb::Put | Verb::Patch) {
         return Err(refused(&format!("{place}.resource"), "resource がありません。", "The entry has no resource."));

@@ -7,11 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::IssueCode;
 
+use super::Gateway;
 use super::bundle::{EntryRequest, Verb, entry_requests};
 use super::prepare::Content;
 use super::transaction::EntryResponse;
 use super::types::Written;
-use super::Gateway;
 
 /// What an item brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -149,7 +149,10 @@ enum Planned<T> {
 }
 
 /// Computes index and projections anew; `progress` is told how many resources are done, of how many.
-pub async fn reindex(database: &Database, progress: &(dyn Fn(u64, u64) + Sync)) -> std::result::Result<u64, StoreError> {
+pub async fn reindex(
+    database: &Database,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> std::result::Result<u64, StoreError> {
     store::reindex(database, &Deriver, progress).await
 }
 

@@ -119,9 +119,7 @@ impl Gateway {
             .map_err(|error| Error::internal("a stored text does not parse", &error))?;
         let applied = match patch.form {
             PatchForm::Json => json_patch::apply(&mut tree, &patch.document),
-            PatchForm::FhirPath => {
-                fhirpath_patch::apply(&mut tree, &patch.document, &Repeats(&self.definitions))
-            }
+            PatchForm::FhirPath => fhirpath_patch::apply(&mut tree, &patch.document, &Repeats(&self.definitions)),
         };
         applied.map_err(patch_error)?;
         check_identity(&tree, &standing.key.rtype, &standing.key.id)?;

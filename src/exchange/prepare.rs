@@ -111,12 +111,8 @@ fn syntax_error(error: SyntaxError) -> Error {
     };
     let kind = if error.kind == SyntaxErrorKind::TooDeep { ErrorKind::TooLarge } else { ErrorKind::BadRequest };
     let code = if kind == ErrorKind::TooLarge { IssueCode::TooLong } else { IssueCode::Structure };
-    let issue = Issue::new(
-        crate::fhir::outcome::Severity::Fatal,
-        code,
-        format!("{ja} {place}"),
-        format!("{en} {place}"),
-    );
+    let issue =
+        Issue::new(crate::fhir::outcome::Severity::Fatal, code, format!("{ja} {place}"), format!("{en} {place}"));
     Error::new(kind, issue.at("", error.pointer))
 }
 

@@ -132,7 +132,9 @@ fn collect(node: &Json, found: &mut Vec<String>) {
         Json::Object(object) => {
             for (key, value) in object.iter() {
                 match value {
-                    Json::String(text) if key == "reference" => found.extend(is_conditional(text).then(|| text.clone())),
+                    Json::String(text) if key == "reference" => {
+                        found.extend(is_conditional(text).then(|| text.clone()))
+                    }
                     _ => collect(value, found),
                 }
             }

@@ -14,8 +14,8 @@ use crate::fhir::resource::same_content;
 use crate::profile::Interaction;
 use crate::search::criteria_of;
 use crate::store::{
-    self, Action, Assertion, Condition, Criteria, Derive, Derived, Expect, Method, Step, StepResult, TokenPattern, Unit,
-    UnitError, Version,
+    self, Action, Assertion, Condition, Criteria, Derive, Derived, Expect, Method, Step, StepResult, TokenPattern,
+    Unit, UnitError, Version,
 };
 
 use super::bundle::{EntryRequest, Verb};
@@ -54,11 +54,23 @@ struct Plan {
 }
 
 enum Deed {
-    Put { key: ResourceKey, expect: Expect, content: Content, method: Method },
-    Delete { key: ResourceKey, expect: Expect },
-    Read { key: ResourceKey },
+    Put {
+        key: ResourceKey,
+        expect: Expect,
+        content: Content,
+        method: Method,
+    },
+    Delete {
+        key: ResourceKey,
+        expect: Expect,
+    },
+    Read {
+        key: ResourceKey,
+    },
     /// A conditional create whose resource exists.
-    Existing { key: ResourceKey },
+    Existing {
+        key: ResourceKey,
+    },
     Nothing,
     Deferred,
 }
@@ -225,8 +237,7 @@ impl Gateway {
                 check_type(&content.tree, &rtype)?;
                 let criteria = criteria_of(&rtype, query)?;
                 let found = self.match_one(&criteria, planning).await?.map(|key| key.id);
-                let (id, expect) =
-                    self.conditional_target(&criteria, found.as_ref(), &content, entry.if_match).await?;
+                let (id, expect) = self.conditional_target(&criteria, found.as_ref(), &content, entry.if_match).await?;
                 Ok(Deed::Put { key: ResourceKey { rtype, id }, expect, content, method })
             }
             (None, None) => Err(no_target()),
@@ -318,7 +329,8 @@ impl Gateway {
             *expect = Expect::Unmoved(standing.version);
         }
         let body = standing.body.as_deref().unwrap_or_default();
-        let same = parse(body.as_bytes(), Limits { depth: usize::MAX }).is_ok_and(|tree| same_content(&tree, &content.tree));
+        let same =
+            parse(body.as_bytes(), Limits { depth: usize::MAX }).is_ok_and(|tree| same_content(&tree, &content.tree));
         Ok(Some(if same { standing.version } else { standing.version + 1 }))
     }
 

@@ -38,13 +38,7 @@ impl Standing {
 impl Gateway {
     /// Stores the resource under the URL's id, as a new version or, where it says the same, as it stands. An id not used
     /// before is created. 412 where `standing` does not hold.
-    pub async fn update(
-        &self,
-        caller: &Caller,
-        key: &ResourceKey,
-        body: &[u8],
-        standing: Standing,
-    ) -> Result<Written> {
+    pub async fn update(&self, caller: &Caller, key: &ResourceKey, body: &[u8], standing: Standing) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, &key.rtype)?;
         check_id(&content.tree, &key.rtype, &key.id)?;
@@ -150,7 +144,8 @@ impl Gateway {
             (None, _) if if_match.is_some() => Err(Error::version_mismatch(&format!("{rtype}?…"), None)),
             (None, None) => Ok((ResourceId::generate(), Expect::New)),
             (None, Some(own)) => {
-                let bad = Issue::error(IssueCode::Value, "id の書き方が正しくありません。", "The id is not well formed.");
+                let bad =
+                    Issue::error(IssueCode::Value, "id の書き方が正しくありません。", "The id is not well formed.");
                 let id = ResourceId::parse(own).ok_or_else(|| Error::bad_request(bad.at(rtype.as_str(), "/id")))?;
                 let key = ResourceKey { rtype: rtype.clone(), id };
                 match self.current(&key).await? {

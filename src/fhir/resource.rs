@@ -160,10 +160,7 @@ mod tests {
     #[test]
     fn the_clients_meta_stays_but_for_version_and_time() {
         let text = r#"{"resourceType":"Basic","meta":{"versionId":"9","profile":["p"],"lastUpdated":"2020"},"id":"x"}"#;
-        assert_eq!(
-            rendered(text),
-            format!(r#"{{"resourceType":"Basic","meta":{{{META},"profile":["p"]}},"id":"x"}}"#)
-        );
+        assert_eq!(rendered(text), format!(r#"{{"resourceType":"Basic","meta":{{{META},"profile":["p"]}},"id":"x"}}"#));
         let before = r#"{"meta":{"tag":[]},"resourceType":"Basic","b":1}"#;
         assert_eq!(
             rendered(before),

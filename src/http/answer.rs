@@ -8,6 +8,8 @@ use crate::fhir::instant::Instant;
 use crate::fhir::json::to_compact;
 use crate::fhir::outcome::{Language, operation_outcome};
 
+use super::gzip;
+
 /// FHIR's own media type; R4 `http.html#mime-type` asks for the charset.
 pub const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 
@@ -43,8 +45,8 @@ impl Answer {
         self.version.map(|version| format!("W/\"{version}\""))
     }
 
-    /// As a response; `head` leaves the body out but tells its length.
-    pub fn into_response(self, head: bool) -> Response<Body> {
+    /// As a response; `head` leaves the body out but tells its length, `packed` may send it as gzip.
+    pub fn into_response(self, head: bool, packed: bool) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let etag = self.etag();
@@ -63,10 +65,18 @@ impl Answer {
         }
         if !self.body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+            headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+            let body = match packed.then(|| gzip::pack(&self.body)).flatten() {
+                Some(body) => {
+                    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                    body
+                }
+                None => self.body.into_bytes(),
+            };
             if head {
-                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             } else {
-                *response.body_mut() = Body::from(self.body);
+                *response.body_mut() = Body::from(body);
             }
         }
         response

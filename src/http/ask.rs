@@ -276,10 +276,14 @@ mod tests {
 
     #[test]
     fn json_in_r4_is_what_can_be_accepted() {
-        for accept in ["", "*/*", "application/fhir+json", "text/html, */*;q=0.1", "application/fhir+json; fhirVersion=4.0"] {
+        for accept in
+            ["", "*/*", "application/fhir+json", "text/html, */*;q=0.1", "application/fhir+json; fhirVersion=4.0"]
+        {
             assert!(acceptable(accept, ""), "{accept}");
         }
-        for accept in ["application/fhir+xml", "text/html", "application/fhir+json;q=0", "application/fhir+json; fhirVersion=3.0"] {
+        for accept in
+            ["application/fhir+xml", "text/html", "application/fhir+json;q=0", "application/fhir+json; fhirVersion=3.0"]
+        {
             assert!(!acceptable(accept, ""), "{accept}");
         }
         assert!(acceptable("application/fhir+xml", "_format=json"));

@@ -71,7 +71,16 @@ fn resource(gateway: &Gateway, served: &ServedType) -> Json {
     resource.insert("interaction", interactions.collect::<Vec<_>>());
     let (writes, creates) = (served.allows(Interaction::Update), served.allows(Interaction::Create));
     let stored = gateway.is_stored(&served.name);
-    resource.insert("versioning", if writes { "versioned-update" } else if stored { "versioned" } else { "no-version" });
+    resource.insert(
+        "versioning",
+        if writes {
+            "versioned-update"
+        } else if stored {
+            "versioned"
+        } else {
+            "no-version"
+        },
+    );
     resource.insert("readHistory", Json::Bool(served.allows(Interaction::Vread)));
     resource.insert("updateCreate", Json::Bool(writes));
     resource.insert("conditionalCreate", Json::Bool(creates));

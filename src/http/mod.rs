@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod bundle_text;
 mod capability;
+mod gzip;
 mod health;
 mod interaction;
 mod paging;
@@ -18,9 +19,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
 
 use crate::exchange::Gateway;
 use crate::fhir::json::Json;
@@ -58,7 +56,5 @@ pub fn router(app: App) -> Router {
         .route("/fhir/", fhir.clone())
         .route("/fhir/{*path}", fhir)
         .fallback(receive::nothing_here)
-        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(1024)))
-        .layer(CatchPanicLayer::custom(receive::panicked))
         .with_state(app)
 }

@@ -7,9 +7,9 @@ use super::ask::Form;
 
 /// `_count`: a number from 0.
 pub fn read_count(value: &str) -> Result<usize> {
-    value.parse().map_err(|_| {
-        Error::bad_parameter("_count", "_count は 0 以上の整数です。", "_count is a whole number from 0.")
-    })
+    value
+        .parse()
+        .map_err(|_| Error::bad_parameter("_count", "_count は 0 以上の整数です。", "_count is a whole number from 0."))
 }
 
 /// A parameter that `Prefer: handling=strict` refuses.
@@ -24,8 +24,15 @@ pub fn unknown_parameter(name: &str) -> Error {
 /// `[base]/path?…`, percent-encoded.
 pub fn url(base: &str, path: &str, pairs: &[(String, String)]) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    const PLAIN: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':').remove(b'/').remove(b'|').remove(b',');
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~')
+        .remove(b':')
+        .remove(b'/')
+        .remove(b'|')
+        .remove(b',');
     let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let mark = if query.is_empty() { "" } else { "?" };

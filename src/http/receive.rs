@@ -1,7 +1,9 @@
 //! The one way in: judges a request in the order that ARCHITECTURE.md ("Answers") gives, hands it on, logs what became of it.
 
 use std::any::Any;
-use std::io::Read;
+use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -9,6 +11,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::access::Caller;
@@ -18,6 +21,7 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 
 use super::answer::Answer;
 use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
+use super::gzip::{self, Unpackable};
 use super::interaction::{check_method, dispatch, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH};
@@ -25,7 +29,13 @@ use super::{App, FHIR_PATH};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything under the FHIR base.
+///
+/// A panic is a defect, and is answered like one: nothing of it reaches the client but the request's id.
 pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+    AssertUnwindSafe(answer_to(app, request)).catch_unwind().await.unwrap_or_else(panicked)
+}
+
+async fn answer_to(app: App, request: Request<Body>) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
@@ -51,7 +61,8 @@ pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Bo
     if status == 204 || status == 304 {
         answer.body.clear();
     }
-    let mut response = answer.into_response(head);
+    let packed = gzip::accepts(&parts.headers);
+    let mut response = answer.into_response(head, packed);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -165,7 +176,7 @@ async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Byt
         }
         Ok(Err(_)) | Err(_) => return Err(cut_off()),
     };
-    if packed { unpack(&bytes, limit) } else { Ok(bytes) }
+    if packed { unpacked(&bytes, limit) } else { Ok(bytes) }
 }
 
 /// Whether the body is gzip. 415, before its size is looked at, where it is packed in another way.
@@ -181,15 +192,14 @@ fn is_packed(headers: &HeaderMap) -> Result<bool> {
     }
 }
 
-/// Never unpacks more than the limit: a small body may hold a huge one.
-fn unpack(packed: &[u8], limit: usize) -> Result<Bytes> {
-    let mut plain = Vec::new();
-    let mut reader = flate2::read::GzDecoder::new(packed).take(limit as u64 + 1);
-    reader.read_to_end(&mut plain).map_err(|_| {
-        let (ja, en) = ("本文を gzip として展開できません。", "The body cannot be unpacked as gzip.");
-        Error::bad_request(Issue::error(IssueCode::Structure, ja, en))
-    })?;
-    if plain.len() > limit { Err(too_large(limit)) } else { Ok(plain.into()) }
+fn unpacked(packed: &[u8], limit: usize) -> Result<Bytes> {
+    gzip::unpack(packed, limit).map(Bytes::from).map_err(|problem| match problem {
+        Unpackable::TooLarge => too_large(limit),
+        Unpackable::NotGzip => {
+            let (ja, en) = ("本文を gzip として展開できません。", "The body cannot be unpacked as gzip.");
+            Error::bad_request(Issue::error(IssueCode::Structure, ja, en))
+        }
+    })
 }
 
 fn too_large(limit: usize) -> Error {
@@ -225,7 +235,14 @@ fn request_id(headers: &HeaderMap) -> String {
         (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(plain);
-    given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+    given.map_or_else(next_request_id, str::to_owned)
+}
+
+/// A number of this process that no other gateway has, and a count: no call into the system for each request.
+fn next_request_id() -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{:016x}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Every other path.
@@ -233,12 +250,12 @@ pub async fn nothing_here(request: Request<Body>) -> Response<Body> {
     let language = read_language(request.headers());
     let (ja, en) = ("FHIR は /fhir の下にあります。", "FHIR is under /fhir.");
     let error = Error::new(ErrorKind::UnknownTarget, Issue::error(IssueCode::NotFound, ja, en));
-    Answer::of_error(&error, language).into_response(false)
+    Answer::of_error(&error, language).into_response(false, false)
 }
 
 /// A defect: the log says what, the answer does not.
-pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     let error = Error::internal("panic", &text.unwrap_or("of unknown kind"));
-    Answer::of_error(&error, Language::default()).into_response(false)
+    Answer::of_error(&error, Language::default()).into_response(false, false)
 }

@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn paths_name_interactions() {
         assert_eq!(Route::parse("/").unwrap(), Route::System);
-        assert_eq!(Route::parse("Location/a/_history/2").unwrap(), Route::Version("Location".into(), "a".into(), "2".into()));
+        assert_eq!(
+            Route::parse("Location/a/_history/2").unwrap(),
+            Route::Version("Location".into(), "a".into(), "2".into())
+        );
         assert_eq!(Route::parse("Location/_search").unwrap(), Route::TypeSearch("Location".into()));
         assert_eq!(Route::parse("Location/_history").unwrap(), Route::TypeHistory("Location".into()));
         assert!(Route::parse("Location/a/b").is_err());

@@ -39,7 +39,8 @@ pub async fn serve(listener: TcpListener, router: axum::Router, stop: impl Futur
             tracing::debug!(%error, "nodelay");
         }
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(Prompt::new(stream, HEADER_TIMEOUT)), service).into_owned();
+        let connection =
+            builder.serve_connection(TokioIo::new(Prompt::new(stream, HEADER_TIMEOUT)), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

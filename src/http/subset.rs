@@ -28,7 +28,9 @@ fn reduce(resource: &mut Object, form: &Form, definitions: &Definitions) {
                 .map(|name| name.strip_prefix(&format!("{rtype}.")).unwrap_or(name).to_owned())
                 .map(|name| name.split('.').next().unwrap_or_default().to_owned())
                 .collect();
-            Box::new(move |name| is(&wanted, name) || wanted.iter().any(|choice| is_choice_of(name, choice)) || is(&mandatory, name))
+            Box::new(move |name| {
+                is(&wanted, name) || wanted.iter().any(|choice| is_choice_of(name, choice)) || is(&mandatory, name)
+            })
         }
         (None, Summary::True) => {
             let summary = definitions.summary_elements(&rtype);

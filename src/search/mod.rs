@@ -4,4 +4,4 @@ mod extract;
 mod query;
 
 pub use extract::{identifier_tokens, literal_references, storable};
-pub use query::{date_range, Ignored, Parsed, criteria_of, parse_query, split_query};
+pub use query::{Ignored, Parsed, criteria_of, date_range, parse_query, split_query};

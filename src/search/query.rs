@@ -66,7 +66,10 @@ pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<P
         }
         if value.contains('\0') {
             // No FHIR string has this character, and PostgreSQL takes no text with it.
-            let (ja, en) = (format!("{name} の値に使えない文字があります。"), format!("{name} holds a character that no value has."));
+            let (ja, en) = (
+                format!("{name} の値に使えない文字があります。"),
+                format!("{name} holds a character that no value has."),
+            );
             return Err(Error::bad_parameter(name, ja, en));
         }
         parsed.criteria.conditions.push(condition(rtype, code, value)?);
@@ -84,7 +87,9 @@ pub fn criteria_of(rtype: &ResourceType, query: &str) -> Result<Criteria> {
         let name = &ignored.name;
         return Err(Error::bad_parameter(
             name,
-            format!("条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"),
+            format!(
+                "条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"
+            ),
             format!("Conditional interactions cannot use {name}. They know _id, _lastUpdated and identifier."),
         ));
     }

@@ -199,8 +199,7 @@ async fn still_referenced(
     target: &ResourceKey,
     overlay: &Overlay<'_>,
 ) -> Result<Option<ResourceKey>, StoreError> {
-    let as_reference =
-        Reference { target_type: target.rtype.to_string(), target_id: target.id.to_string() };
+    let as_reference = Reference { target_type: target.rtype.to_string(), target_id: target.id.to_string() };
     let written = overlay.entries.iter().filter(|(key, entry)| *key != target && !entry.added.is_empty());
     for (key, entry) in written {
         if entry.derived().references.contains(&as_reference) {
@@ -213,9 +212,8 @@ async fn still_referenced(
     );
     let sql = sql.bind(target.rtype.as_str()).bind(target.id.as_str());
     let referrers: Vec<Referrer> = connection.load(sql).await?;
-    let untouched = |key: &ResourceKey| {
-        key != target && overlay.entries.get(key).is_none_or(|entry| entry.added.is_empty())
-    };
+    let untouched =
+        |key: &ResourceKey| key != target && overlay.entries.get(key).is_none_or(|entry| entry.added.is_empty());
     let keys = referrers.into_iter().filter_map(|row| {
         Some(ResourceKey { rtype: ResourceType::known(&row.rtype), id: ResourceId::parse(&row.rid)? })
     });

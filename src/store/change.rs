@@ -61,7 +61,10 @@ pub enum Expect {
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Writes the content; a resource that was not there, or was deleted, is created.
-    Put { draft: Arc<Draft>, method: Method },
+    Put {
+        draft: Arc<Draft>,
+        method: Method,
+    },
     Delete,
     /// Reads the state that this unit sees, after its earlier steps.
     Read,
@@ -109,18 +112,26 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepResult {
     /// A new version stands.
-    Written { version: Version, created: bool },
+    Written {
+        version: Version,
+        created: bool,
+    },
     /// The content was the same as what stands: no new version.
     Unchanged(Version),
     /// Deleted now, or not there before.
-    Deleted { version: Option<Version> },
+    Deleted {
+        version: Option<Version>,
+    },
     Read(Version),
 }
 
 /// Why a unit was not applied. Nothing of it is stored.
 #[derive(Clone, Debug)]
 pub enum UnitError {
-    Refused { step: usize, refusal: Refusal },
+    Refused {
+        step: usize,
+        refusal: Refusal,
+    },
     /// What planning saw is no longer so: plan anew.
     Moved,
     /// A unit with this digest has been taken in.
@@ -139,9 +150,13 @@ pub enum Refusal {
     NotFound,
     Deleted,
     /// The current version, where there is a resource.
-    VersionMismatch { current: Option<i64> },
+    VersionMismatch {
+        current: Option<i64>,
+    },
     /// Another resource of the server still refers to it.
-    StillReferenced { by: ResourceKey },
+    StillReferenced {
+        by: ResourceKey,
+    },
 }
 
 impl From<StoreError> for UnitError {

@@ -61,11 +61,7 @@ impl Database {
     pub async fn reader(&self) -> Result<Connection, StoreError> {
         match self {
             Database::Sqlite(database) => {
-                let permit = Arc::clone(&database.permits).acquire_owned();
-                let permit = tokio::time::timeout(POOL_WAIT, permit).await;
-                let Ok(Ok(permit)) = permit else {
-                    return Err(StoreError::Unavailable("every reading connection is in use".into()));
-                };
+                let permit = database.permit().await?;
                 let idle = database.idle().pop();
                 let connection = match idle {
                     Some(connection) => connection,
@@ -108,10 +104,21 @@ impl SqliteDatabase {
         diesel::connection::SimpleConnection::batch_execute(
             &mut connection,
             "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA mmap_size = 1073741824; \
-             PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
+             PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; \
+             PRAGMA temp_store = MEMORY;",
         )?;
         Ok(connection)
+    }
+
+    /// The right to one reading connection; mostly there is one at once, and no timer is needed.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        match tokio::time::timeout(POOL_WAIT, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(StoreError::Unavailable("every reading connection is in use".into())),
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {

@@ -36,7 +36,8 @@ impl From<Diesel> for StoreError {
 
 /// diesel names only some kinds; the rest is told by the databases' own, stable words.
 fn by_message(text: String) -> StoreError {
-    const RETRY: [&str; 4] = ["database is locked", "database table is locked", "deadlock detected", "could not serialize"];
+    const RETRY: [&str; 4] =
+        ["database is locked", "database table is locked", "deadlock detected", "could not serialize"];
     const GONE: [&str; 14] = [
         "database or disk is full",
         "disk I/O error",

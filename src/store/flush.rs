@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::fhir::id::ResourceKey;
 use super::audit::{AuditChain, AuditRecord};
 use super::change::Origin;
 use super::connection::Connection;
@@ -12,6 +11,7 @@ use super::overlay::{Entry, Overlay};
 use super::projection::{EventRows, ProjectionRows};
 use super::sql::{Column, RowAction, Rows};
 use super::stamp::Stamp;
+use crate::fhir::id::ResourceKey;
 
 /// A change that the audit row tells of.
 pub(super) struct Audited {
@@ -238,9 +238,8 @@ impl IndexRows {
         let gone = |old: &BTreeSet<Token>, new: &BTreeSet<Token>| old.difference(new).cloned().collect::<Vec<_>>();
         gone(&before.tokens, &after.tokens).into_iter().for_each(|token| self.tokens_out.push(number, token));
         gone(&after.tokens, &before.tokens).into_iter().for_each(|token| self.tokens_in.push(number, token));
-        let gone = |old: &BTreeSet<Reference>, new: &BTreeSet<Reference>| {
-            old.difference(new).cloned().collect::<Vec<_>>()
-        };
+        let gone =
+            |old: &BTreeSet<Reference>, new: &BTreeSet<Reference>| old.difference(new).cloned().collect::<Vec<_>>();
         gone(&before.references, &after.references).into_iter().for_each(|out| self.references_out.push(number, out));
         gone(&after.references, &before.references).into_iter().for_each(|new| self.references_in.push(number, new));
     }

@@ -33,9 +33,8 @@ pub async fn migrate(database: &Database, url: &str) -> Result<Vec<String>, Stor
         }
         Database::Postgres(_) => {
             use diesel_async::{AsyncConnection, SimpleAsyncConnection};
-            let mut connection = AsyncPgConnection::establish(url)
-                .await
-                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let mut connection =
+                AsyncPgConnection::establish(url).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             connection.batch_execute(MIGRATION_LOCK).await?;
             let mut harness = AsyncMigrationHarness::new(connection);
             let done = harness.run_pending_migrations(POSTGRES).map_err(failed)?;

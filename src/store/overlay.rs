@@ -121,7 +121,9 @@ impl Entry {
     /// The rows derived from what the database holds.
     pub fn loaded_derived(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Derived, StoreError> {
         match &mut self.loaded {
-            Some(loaded) => Ok(loaded.content(rtype, derive)?.map(|content| content.derived.clone()).unwrap_or_default()),
+            Some(loaded) => {
+                Ok(loaded.content(rtype, derive)?.map(|content| content.derived.clone()).unwrap_or_default())
+            }
             None => Ok(Derived::default()),
         }
     }
@@ -157,8 +159,7 @@ impl Entry {
         let Some(version) = self.version().filter(|_| self.body().is_some()) else {
             return StepResult::Deleted { version: None };
         };
-        let added =
-            Added { seq: stamp.seq(), version: version + 1, method: Method::Delete, body: None, draft: None };
+        let added = Added { seq: stamp.seq(), version: version + 1, method: Method::Delete, body: None, draft: None };
         let version = Version { key: step.key.clone(), version: added.version, at: stamp.at, body: None };
         self.added.push(added);
         StepResult::Deleted { version: Some(version) }

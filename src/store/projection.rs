@@ -24,7 +24,9 @@ impl ProjectionRows {
             return;
         }
         // A team's members are replaced as a whole; any other row is overwritten in place.
-        if let Some(table) = table_of(&before) && (table_of(&after) != Some(table) || table == MEMBERS) {
+        if let Some(table) = table_of(&before)
+            && (table_of(&after) != Some(table) || table == MEMBERS)
+        {
             match self.gone.iter_mut().find(|(name, _)| *name == table) {
                 Some((_, keys)) => keys.push(key),
                 None => self.gone.push((table, vec![key])),

@@ -22,11 +22,20 @@ pub struct Criteria {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     Id(Vec<String>),
-    Token { param: i64, any_of: Vec<TokenPattern> },
+    Token {
+        param: i64,
+        any_of: Vec<TokenPattern>,
+    },
     /// `from <= lastUpdated < until`.
-    LastUpdated { from: Option<Instant>, until: Option<Instant> },
+    LastUpdated {
+        from: Option<Instant>,
+        until: Option<Instant>,
+    },
     /// `lastUpdated` outside `from <= … < until`.
-    NotLastUpdated { from: Instant, until: Instant },
+    NotLastUpdated {
+        from: Instant,
+        until: Instant,
+    },
 }
 
 /// The forms of a token value (R4 `search.html#token`).
@@ -56,9 +65,8 @@ impl Criteria {
 
     /// ` FROM resource r … WHERE …` for the current, not deleted resources that match.
     async fn tail(&self, connection: &mut Connection) -> Result<Sql, StoreError> {
-        let mut sql = Sql::new("").then(" FROM resource r WHERE r.rtype = ? AND NOT r.deleted", [
-            self.rtype.as_str().into()
-        ]);
+        let mut sql =
+            Sql::new("").then(" FROM resource r WHERE r.rtype = ? AND NOT r.deleted", [self.rtype.as_str().into()]);
         for condition in &self.conditions {
             sql = condition.append(sql, connection).await?;
         }
@@ -74,9 +82,10 @@ impl Condition {
                 ids.iter().map(|id| Value::from(id.as_str())),
             )),
             Condition::Token { param, any_of } => {
-                let sql = sql.then(" AND r.key IN (SELECT t.key FROM index_token t WHERE t.param = ? AND (", [
-                    Value::Int(*param),
-                ]);
+                let sql = sql.then(
+                    " AND r.key IN (SELECT t.key FROM index_token t WHERE t.param = ? AND (",
+                    [Value::Int(*param)],
+                );
                 let sql = any_of.iter().enumerate().fold(sql, |sql, (index, pattern)| {
                     let sql = if index > 0 { sql.then(" OR ", []) } else { sql };
                     pattern.append(sql)

@@ -238,7 +238,8 @@ async fn sweep_projection(
             let rows: Vec<Key> = connection.load_many(Sql::new(text.clone()).bind(after).bind(CHUNK)).await?;
             let keys: Vec<i64> = rows.into_iter().map(|row| row.key).collect();
             let derived = derived_of(connection, &keys, derive).await?;
-            let belongs = |key: &i64| derived.get(key).is_some_and(|derived| table_of(&derived.projection) == Some(table));
+            let belongs =
+                |key: &i64| derived.get(key).is_some_and(|derived| table_of(&derived.projection) == Some(table));
             let stale: Vec<i64> = keys.iter().copied().filter(|key| !belongs(key)).collect();
             let rows = Rows { columns: vec![("key", Column::Ints(stale))], action: RowAction::Delete { table } };
             connection.execute_rows(&rows).await?;

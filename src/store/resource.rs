@@ -90,8 +90,7 @@ pub async fn current_of(
     rtype: &ResourceType,
     ids: &[ResourceId],
 ) -> Result<Vec<Version>, StoreError> {
-    let keys: Vec<ResourceKey> =
-        ids.iter().map(|id| ResourceKey { rtype: rtype.clone(), id: id.clone() }).collect();
+    let keys: Vec<ResourceKey> = ids.iter().map(|id| ResourceKey { rtype: rtype.clone(), id: id.clone() }).collect();
     let mut rows = current_rows(connection, &keys.iter().collect::<Vec<_>>()).await?;
     rows.sort_by(|left, right| left.rid.cmp(&right.rid));
     let found = keys.into_iter().filter_map(|key| {

@@ -14,8 +14,8 @@ use crate::clock::Clock;
 
 use super::audit::AuditChain;
 use super::batch::{self, Outcome, Tools};
-use super::checkpoint;
 use super::change::{StepResult, Unit, UnitError};
+use super::checkpoint;
 use super::connection::{Connection, Database};
 use super::derived::Derive;
 use super::error::StoreError;
@@ -147,10 +147,7 @@ fn spawn_thread(writer: Writer, jobs: mpsc::Receiver<Job>) -> Result<std::thread
     named_thread("writer", move || runtime.block_on(writer.run(jobs)))
 }
 
-fn named_thread(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<std::thread::JoinHandle<()>, StoreError> {
+fn named_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, StoreError> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
     spawned.map_err(|error| StoreError::Internal(error.to_string()))
 }

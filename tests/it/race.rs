@@ -30,7 +30,8 @@ async fn parallel_if_match_updates_have_one_winner(app: &TestApp) {
 
 async fn parallel_conditional_creates_make_one_resource(app: &TestApp) {
     let create = |_| {
-        let request = app.request("POST", "Location").header("If-None-Exist", "identifier=https://example.org/places|x");
+        let request =
+            app.request("POST", "Location").header("If-None-Exist", "identifier=https://example.org/places|x");
         async move { request.json(&identified("x")).send().await.status }
     };
     let statuses = join_all((0..20).map(create)).await;

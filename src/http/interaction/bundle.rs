@@ -132,7 +132,8 @@ async fn batch(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -> Answ
         }
     }
     for round in rounds {
-        let answering = round.into_iter().map(|(index, entry)| async move { (index, entry_alone(app, ask, &entry).await) });
+        let answering =
+            round.into_iter().map(|(index, entry)| async move { (index, entry_alone(app, ask, &entry).await) });
         let mut answering = futures_util::stream::iter(answering).buffer_unordered(AT_A_TIME);
         while let Some((index, answer)) = answering.next().await {
             answers[index] = Some(answer);
@@ -175,7 +176,8 @@ async fn try_one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> R
         if_none_exist: entry.if_none_exist.clone(),
     };
     let prefer = if ask.prefer == Prefer::Unsaid { Prefer::Minimal } else { ask.prefer };
-    let alone = Ask { verb: entry.verb, path: entry.path.clone(), query, conditions, prefer, form, media, body, ..ask.clone() };
+    let alone =
+        Ask { verb: entry.verb, path: entry.path.clone(), query, conditions, prefer, form, media, body, ..ask.clone() };
     Box::pin(dispatch(app, &alone, route)).await
 }
 

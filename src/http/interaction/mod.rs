@@ -39,7 +39,9 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
         (Route::Instance(rtype, id), Verb::Put) => update::instance(app, ask, rtype, id).await,
         (Route::Instance(rtype, id), Verb::Patch) => patch::instance(app, ask, rtype, id).await,
         (Route::Instance(rtype, id), Verb::Delete) => delete::instance(app, ask, rtype, id).await,
-        (Route::Version(rtype, id, version), Verb::Get | Verb::Head) => read::version(app, ask, rtype, id, version).await,
+        (Route::Version(rtype, id, version), Verb::Get | Verb::Head) => {
+            read::version(app, ask, rtype, id, version).await
+        }
         _ => Err(method_not_allowed(app, route)),
     }
 }
@@ -56,7 +58,8 @@ pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
 
 /// The methods that the path offers on its type, for `Allow`.
 pub fn methods(app: &App, route: &Route) -> String {
-    let served = app.gateway.definitions.served_types().iter().find(|served| Some(served.name.as_str()) == route.rtype());
+    let served =
+        app.gateway.definitions.served_types().iter().find(|served| Some(served.name.as_str()) == route.rtype());
     let open = |interaction: &Option<Interaction>| match interaction {
         Some(interaction) => served.is_some_and(|served| served.allows(*interaction)),
         None => true,

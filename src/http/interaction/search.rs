@@ -35,8 +35,12 @@ pub async fn answer(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
     }
     let parsed = parse_query(&rtype, &pairs)?;
     refuse_ignored(ask, &parsed.ignored)?;
-    let query =
-        SearchQuery { criteria: parsed.criteria, count: control.count, after: control.after.clone(), total: control.total };
+    let query = SearchQuery {
+        criteria: parsed.criteria,
+        count: control.count,
+        after: control.after.clone(),
+        total: control.total,
+    };
     let page = app.gateway.search(&ask.caller, &query).await?;
     let applied: Vec<_> = parsed.applied.into_iter().chain(control.applied).collect();
     Ok(bundle(app, ask, rtype.as_str(), page, &applied, &parsed.ignored))
@@ -181,6 +185,7 @@ fn bad_after() -> Error {
 }
 
 fn bad_total() -> Error {
-    let (ja, en) = ("_total は none, estimate, accurate のどれかです。", "_total is one of none, estimate and accurate.");
+    let (ja, en) =
+        ("_total は none, estimate, accurate のどれかです。", "_total is one of none, estimate and accurate.");
     Error::bad_parameter("_total", ja, en)
 }

@@ -41,7 +41,9 @@ pub fn success(written: &Written, language: Language) -> String {
     let (ja, en) = match written {
         Written::Created(_) => ("作成しました。", "Created."),
         Written::Updated(_) => ("更新しました。", "Updated."),
-        Written::Unchanged(_) => ("内容が同じなので新しい版は作りませんでした。", "The content is the same; no new version was made."),
+        Written::Unchanged(_) => {
+            ("内容が同じなので新しい版は作りませんでした。", "The content is the same; no new version was made.")
+        }
         Written::Existing(_) => ("条件に一致するリソースがすでにあります。", "A resource that matches exists already."),
     };
     let issue = Issue::new(Severity::Information, IssueCode::Informational, ja, en);
