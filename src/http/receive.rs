@@ -83,13 +83,18 @@ async fn handle(
         Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body).await?,
         Verb::Get | Verb::Head | Verb::Delete => Bytes::new(),
     };
+    let form = match media {
+        // A search's parameters may stand in the body, those that shape the answer included.
+        Media::Form => Form::read(&format!("{query}&{}", String::from_utf8_lossy(&body)))?,
+        Media::Fhir | Media::JsonPatch => Form::read(&query)?,
+    };
     let (prefer, strict) = read_prefer(&parts.headers);
     let ask = Ask {
         verb,
         conditions: Conditions::read(&parts.headers)?,
         prefer,
         strict,
-        form: Form::read(&query)?,
+        form,
         media,
         body,
         language,

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::fhir::id::ResourceType;
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::search::extract::index_form;
 use crate::store::{Condition, Criteria, TokenPattern, parameter_id};
 
 /// A parameter that was not applied, and why.
@@ -64,7 +65,10 @@ pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<P
         }
         if value.contains('\0') {
             // No FHIR string has this character, and PostgreSQL takes no text with it.
-            let (ja, en) = (format!("{name} の値に使えない文字があります。"), format!("{name} holds a character that no value has."));
+            let (ja, en) = (
+                format!("{name} の値に使えない文字があります。"),
+                format!("{name} holds a character that no value has."),
+            );
             return Err(Error::bad_parameter(name, ja, en));
         }
         parsed.criteria.conditions.push(condition(rtype, code, value)?);
@@ -82,7 +86,9 @@ pub fn criteria_of(rtype: &ResourceType, query: &str) -> Result<Criteria> {
         let name = &ignored.name;
         return Err(Error::bad_parameter(
             name,
-            format!("条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"),
+            format!(
+                "条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"
+            ),
             format!("Conditional interactions cannot use {name}. They know _id, _lastUpdated and identifier."),
         ));
     }
@@ -138,7 +144,7 @@ fn alternatives(value: &str) -> Vec<String> {
 
 fn token(value: &str) -> TokenPattern {
     let bar = value.char_indices().find(|(at, character)| *character == '|' && !value[..*at].ends_with('\\'));
-    let plain = |text: &str| text.replace("\\|", "|");
+    let plain = |text: &str| index_form(&text.replace("\\|", "|"));
     match bar {
         None => TokenPattern::Code(plain(value)),
         Some((at, _)) if at + 1 == value.len() => TokenPattern::System(plain(&value[..at])),

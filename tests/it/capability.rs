@@ -45,7 +45,9 @@ const INTERACTIONS: [&str; 9] =
 async fn attempt(app: &TestApp, rtype: &str, interaction: &str) -> Answer {
     let patch = json!([{"op": "add", "path": "/language", "value": "fr"}]).to_string();
     let patch_media = "application/json-patch+json";
-    let body = |id: &str| if id.is_empty() { json!({"resourceType": rtype}) } else { json!({"resourceType": rtype, "id": id}) };
+    let body = |id: &str| {
+        if id.is_empty() { json!({"resourceType": rtype}) } else { json!({"resourceType": rtype, "id": id}) }
+    };
     match interaction {
         "create" => app.post(rtype, &body("")).await,
         "update" => app.put(&format!("{rtype}/a"), &body("a")).await,
@@ -78,7 +80,11 @@ async fn every_listed_interaction_works_and_every_other_is_405(app: &TestApp) {
             }
             let writes = matches!(interaction, "create" | "update");
             let nothing_to_read = !lists(&resource, "update") && answer.status == 404;
-            assert!(answer.status < 300 || writes && answer.status == 422 || nothing_to_read, "{rtype} {interaction}: {}", answer.text);
+            assert!(
+                answer.status < 300 || writes && answer.status == 422 || nothing_to_read,
+                "{rtype} {interaction}: {}",
+                answer.text
+            );
         }
     }
 }
@@ -137,7 +143,15 @@ async fn every_listed_search_parameter_is_known(app: &TestApp) {
 }
 
 async fn read_only_types_answer_their_definitions(app: &TestApp) {
-    let read_only = ["StructureDefinition", "ValueSet", "CodeSystem", "ConceptMap", "SearchParameter", "OperationDefinition", "CapabilityStatement"];
+    let read_only = [
+        "StructureDefinition",
+        "ValueSet",
+        "CodeSystem",
+        "ConceptMap",
+        "SearchParameter",
+        "OperationDefinition",
+        "CapabilityStatement",
+    ];
     for rtype in read_only {
         let found = app.get(rtype).await.expect(200);
         assert_eq!(found["type"], "searchset");
@@ -156,8 +170,12 @@ async fn read_only_types_answer_their_definitions(app: &TestApp) {
 
 async fn system_interactions_are_those_listed(app: &TestApp) {
     let statement = app.get("metadata").await.expect(200);
-    let codes: Vec<&str> =
-        statement["rest"][0]["interaction"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = statement["rest"][0]["interaction"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
     assert_eq!(codes, ["transaction", "batch", "history-system"]);
     for kind in ["transaction", "batch"] {
         let bundle = json!({"resourceType": "Bundle", "type": kind});

@@ -7,11 +7,7 @@ use crate::app::{TestApp, location};
 use crate::both;
 use crate::builders::{types_with, with_id};
 
-both!(
-    delete_is_204_again_and_for_what_never_was,
-    delete_honours_if_match,
-    delete_refuses_while_others_refer_to_it,
-);
+both!(delete_is_204_again_and_for_what_never_was, delete_honours_if_match, delete_refuses_while_others_refer_to_it,);
 
 async fn delete_is_204_again_and_for_what_never_was(app: &TestApp) {
     for rtype in types_with(Interaction::Delete) {

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use kakehashi::profile::Interaction;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, location};
 use crate::both;
@@ -77,9 +77,14 @@ async fn json_is_answered_to_whoever_accepts_it(app: &TestApp) {
 
 async fn xml_and_other_forms_are_406(app: &TestApp) {
     app.put("Location/a", &location("a", "北棟")).await.expect(201);
-    for accept in
-        ["application/fhir+xml", "application/xml", "text/html", "image/png", "application/fhir+json; fhirVersion=3.0", "application/fhir+json;q=0"]
-    {
+    for accept in [
+        "application/fhir+xml",
+        "application/xml",
+        "text/html",
+        "image/png",
+        "application/fhir+json; fhirVersion=3.0",
+        "application/fhir+json;q=0",
+    ] {
         for path in ["metadata", "Location/a", "Location"] {
             let refused = asked(app, path, accept).await.expect_refusal(406);
             assert_eq!(refused["issue"][0]["code"], "not-supported", "{accept}");
@@ -89,7 +94,9 @@ async fn xml_and_other_forms_are_406(app: &TestApp) {
 
 async fn a_body_that_is_not_json_is_415(app: &TestApp) {
     let xml = "<Location xmlns=\"http://hl7.org/fhir\"><name value=\"x\"/></Location>";
-    for media in ["application/fhir+xml", "application/xml", "text/plain", "application/fhir+json; charset=shift_jis", "x", ""] {
+    for media in
+        ["application/fhir+xml", "application/xml", "text/plain", "application/fhir+json; charset=shift_jis", "x", ""]
+    {
         for (method, path) in [("POST", "Location"), ("PUT", "Location/a"), ("PATCH", "Location/a"), ("POST", "")] {
             app.request(method, path).raw(media, xml).send().await.expect_refusal(415);
         }
@@ -101,7 +108,15 @@ async fn a_body_that_is_not_json_is_415(app: &TestApp) {
 }
 
 async fn an_unknown_type_or_path_is_404(app: &TestApp) {
-    for path in ["Nothing", "Nothing/1", "Nothing/1/_history/1", "location/1", "Observation/1", "Location/1/2/3", "Location/$nothing"] {
+    for path in [
+        "Nothing",
+        "Nothing/1",
+        "Nothing/1/_history/1",
+        "location/1",
+        "Observation/1",
+        "Location/1/2/3",
+        "Location/$nothing",
+    ] {
         let refused = app.get(path).await.expect_refusal(404);
         assert!(matches!(refused["issue"][0]["code"].as_str(), Some("not-supported" | "not-found")), "{path}");
     }
@@ -196,7 +211,8 @@ async fn japanese_survives_byte_for_byte(app: &TestApp) {
         let answer = app.get(path).await;
         assert!(answer.text.contains(&format!("\"name\":\"{name}\"")), "{path}: {}", answer.text);
     }
-    let japanese = json!({"resourceType": "Location", "identifier": [{"system": "https://例え.jp/番号", "value": "病床・𠮷"}]});
+    let japanese =
+        json!({"resourceType": "Location", "identifier": [{"system": "https://例え.jp/番号", "value": "病床・𠮷"}]});
     app.post("Location", &japanese).await.expect(201);
     let found = app.get("Location?identifier=https://例え.jp/番号|病床・𠮷").await.expect(200);
     assert_eq!(found["total"], 1);
@@ -257,8 +273,16 @@ async fn hostile_requests_are_refused_without_a_5xx(app: &TestApp) {
         assert!(answer.status < 500, "{} {}", answer.status, answer.text);
     }
     let random: String = (0..100_000_u64).map(|n| char::from(b'!' + (n.wrapping_mul(n ^ 0x9E37) % 90) as u8)).collect();
-    let body = json!({"resourceType": "Location", "identifier": [{"value": random}], "partOf": {"reference": random}});
-    let answer = app.post("Location", &body).await;
+    for reference in [random.clone(), format!("{}/x", random.replace(|c: char| !c.is_ascii_alphanumeric(), "A"))] {
+        let body =
+            json!({"resourceType": "Task", "status": "draft", "intent": "order", "focus": {"reference": reference}});
+        let answer = app.post("Task", &body).await;
+        assert!(answer.status < 500, "{} {}", answer.status, answer.text);
+    }
+    let mut bed: Value =
+        serde_json::from_str(include_str!("../../fhir-profiles/examples/kh-bed--bed-3e-301-1.json")).unwrap();
+    bed["partOf"] = json!({"reference": format!("Location/{random}")});
+    let answer = app.post("Location", &bed).await;
     assert!(answer.status < 500, "{} {}", answer.status, answer.text);
     for method in ["OPTIONS", "TRACE", "CONNECTED", "get"] {
         app.request(method, "Location/a").send().await.expect_refusal(405);

@@ -50,8 +50,18 @@ async fn the_text_that_came_is_the_text_that_is_kept(app: &TestApp) {
 }
 
 const DECIMALS: [&str; 12] = [
-    "1.10", "1.50", "0.0", "-0.5", "1e-9", "1E+2", "1.0e-3", "100", "0.1000000000000000055511151231257827",
-    "123456789012345678901234567890.123456789", "3.00", "-1.0E-7",
+    "1.10",
+    "1.50",
+    "0.0",
+    "-0.5",
+    "1e-9",
+    "1E+2",
+    "1.0e-3",
+    "100",
+    "0.1000000000000000055511151231257827",
+    "123456789012345678901234567890.123456789",
+    "3.00",
+    "-1.0E-7",
 ];
 
 async fn decimals_keep_their_form_in_every_answer(app: &TestApp) {
@@ -146,7 +156,10 @@ async fn duplicate_keys_are_refused_at_every_depth(app: &TestApp) {
         ("\"resourceType\":\"Patient\"", "/resourceType"),
         ("\"name\":[{\"family\":\"a\",\"family\":\"b\"}]", "/name/0/family"),
         ("\"name\":[{\"family\":\"a\",\"f\\u0061mily\":\"b\"}]", "/name/0/family"),
-        ("\"extension\":[{\"url\":\"u\",\"valueQuantity\":{\"value\":1,\"value\":1}}]", "/extension/0/valueQuantity/value"),
+        (
+            "\"extension\":[{\"url\":\"u\",\"valueQuantity\":{\"value\":1,\"value\":1}}]",
+            "/extension/0/valueQuantity/value",
+        ),
     ] {
         let issue = refused_at(app, &format!("{{\"resourceType\":\"Patient\",{members}}}"), 400).await;
         assert_eq!(issue["extension"][0]["valueString"], pointer, "{issue}");
@@ -174,7 +187,9 @@ async fn nesting_and_size_are_bounded(app: &TestApp) {
 }
 
 async fn a_byte_order_mark_is_passed_over(app: &TestApp) {
-    let put = app.request("PUT", "Group/a").text("\u{feff}{\"resourceType\":\"Group\",\"id\":\"a\",\"type\":\"person\",\"actual\":true}");
+    let put = app
+        .request("PUT", "Group/a")
+        .text("\u{feff}{\"resourceType\":\"Group\",\"id\":\"a\",\"type\":\"person\",\"actual\":true}");
     assert_eq!(put.send().await.expect(201)["type"], "person");
     assert!(app.get("Group/a").await.text.starts_with('{'));
     refused_at(app, "{\"resourceType\":\"Patient\",\u{feff}\"active\":true}", 400).await;

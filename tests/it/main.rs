@@ -4,6 +4,7 @@ mod app;
 mod builders;
 
 mod capability;
+mod claims;
 mod create;
 mod delete;
 mod general;
@@ -13,3 +14,4 @@ mod race;
 mod read;
 mod search;
 mod update;
+mod validation;

@@ -78,7 +78,9 @@ async fn reads_answer_406_before_400_before_404_and_410(app: &TestApp) {
             assert_eq!(get(&path, "*/*").await.status, 400);
             assert_eq!(get(&format!("Location/{id}"), "*/*").await.status, status);
         }
-        let patch = |media: &'static str, body: &'static str| app.request("PATCH", &format!("Location/{id}")).raw(media, body).send();
+        let patch = |media: &'static str, body: &'static str| {
+            app.request("PATCH", &format!("Location/{id}")).raw(media, body).send()
+        };
         patch("text/plain", "x").await.expect_refusal(415);
         patch("application/json-patch+json", "x").await.expect_refusal(400);
         patch("application/json-patch+json", "[{\"op\":\"remove\",\"path\":\"/name\"}]").await.expect_refusal(status);
@@ -94,7 +96,9 @@ async fn an_unknown_packing_comes_before_the_size(app: &TestApp) {
 /// 412 before 422, whichever condition it is.
 async fn a_condition_comes_before_the_content(app: &TestApp) {
     let invalid = json!({"resourceType": "Location", "id": "a", "nmae": "x"});
-    let put = async |header: &str, value: &str| app.request("PUT", "Location/a").header(header, value).json(&invalid).send().await;
+    let put = async |header: &str, value: &str| {
+        app.request("PUT", "Location/a").header(header, value).json(&invalid).send().await
+    };
     put("If-Match", "*").await.expect_refusal(412);
     put("If-None-Match", "*").await.expect_refusal(422);
     app.put("Location/a", &location("a", "1")).await.expect(201);

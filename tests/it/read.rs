@@ -81,7 +81,8 @@ async fn vread_answers_each_version_as_it_was(app: &TestApp) {
 
 async fn head_answers_the_headers_of_get_without_a_body(app: &TestApp) {
     app.put("Location/a", &location("a", &"北棟".repeat(600))).await.expect(201);
-    for path in ["Location/a", "Location/a/_history/1", "Location?_id=a", "Location/a/_history", "metadata", "Location/none"]
+    for path in
+        ["Location/a", "Location/a/_history/1", "Location?_id=a", "Location/a/_history", "metadata", "Location/none"]
     {
         let plain = |method| app.request(method, path).header("Accept-Encoding", "identity").send();
         let (get, head) = (plain("GET").await, plain("HEAD").await);

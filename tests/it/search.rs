@@ -15,6 +15,7 @@ both!(
     id_takes_a_list,
     identifier_takes_the_four_forms_of_a_token,
     commas_are_alternatives_repetitions_narrow_and_escapes_are_undone,
+    identifiers_of_any_length_are_found,
     last_updated_takes_prefixes_and_any_precision,
     next_links_lead_through_everything_once,
     paging_neither_skips_nor_repeats_while_others_write,
@@ -59,9 +60,12 @@ async fn search_answers_matches_with_full_urls_and_a_self_link(app: &TestApp) {
         assert_eq!((&bundle["resourceType"], &bundle["type"]), (&json!("Bundle"), &json!("searchset")));
         assert_eq!(bundle["total"], 1);
         assert_eq!(link(&bundle, "self"), Some(format!("{}/{rtype}?_id=a", app.base).as_str()));
-        assert_eq!(bundle["entry"], json!([
-            {"fullUrl": format!("{}/{rtype}/a", app.base), "resource": put, "search": {"mode": "match"}}
-        ]));
+        assert_eq!(
+            bundle["entry"],
+            json!([
+                {"fullUrl": format!("{}/{rtype}/a", app.base), "resource": put, "search": {"mode": "match"}}
+            ])
+        );
         let none = app.get(&format!("{rtype}?_id=none")).await.expect(200);
         assert_eq!((&none["total"], none.get("entry")), (&json!(0), None), "an empty array would be no FHIR");
     }
@@ -141,6 +145,26 @@ async fn commas_are_alternatives_repetitions_narrow_and_escapes_are_undone(app: 
     ] {
         assert_eq!(found(app, query).await, expected, "{query}");
     }
+}
+
+/// PostgreSQL's indexes take no long texts; these are random enough not to be compressed.
+async fn identifiers_of_any_length_are_found(app: &TestApp) {
+    let mut digits = (0..).map(|n: u64| n.wrapping_mul(n).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
+    let mut text = |length| {
+        digits
+            .by_ref()
+            .take(length)
+            .map(|n| char::from(b'0' + n as u8 % 64))
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+    };
+    for (id, length) in [("a", 400), ("b", 600), ("c", 6_000)] {
+        let value = text(length);
+        place(app, id, Some("urn:s"), &value).await;
+        assert_eq!(found(app, &format!("identifier=urn:s|{value}")).await, [id]);
+        assert_eq!(found(app, &format!("identifier=urn:s|{}", &value[1..])).await.len(), 0);
+    }
+    place(app, "d", Some(&format!("urn:{}", text(100_000))), &text(100_000)).await;
 }
 
 async fn last_updated_takes_prefixes_and_any_precision(app: &TestApp) {
@@ -252,14 +276,18 @@ async fn an_unknown_parameter_is_told_and_left_out_of_the_self_link(app: &TestAp
         assert_eq!(outcome.get("fullUrl"), None);
         let issues = outcome["resource"]["issue"].as_array().unwrap();
         assert_eq!(issues.len(), 2, "{rtype}");
-        assert_eq!((&issues[0]["severity"], &issues[0]["expression"][0]), (&json!("warning"), &json!("http.name:nothing")));
+        assert_eq!(
+            (&issues[0]["severity"], &issues[0]["expression"][0]),
+            (&json!("warning"), &json!("http.name:nothing"))
+        );
         assert_eq!(bundle["total"], i32::from(rtype == "Location"), "outcomes are no matches: {rtype}");
     }
 }
 
 async fn strict_handling_refuses_unknown_parameters(app: &TestApp) {
     for rtype in types_with(Interaction::SearchType) {
-        let strict = |query: &str| app.request("GET", &format!("{rtype}?{query}")).header("Prefer", "handling=strict").send();
+        let strict =
+            |query: &str| app.request("GET", &format!("{rtype}?{query}")).header("Prefer", "handling=strict").send();
         let refused = strict("_id=a&nothing=1").await.expect_refusal(400);
         assert_eq!(refused["issue"][0]["expression"][0], "http.name:nothing", "{rtype}");
         strict("_id=a&_count=1&_format=json&_summary=data&_total=accurate").await.expect(200);
@@ -282,7 +310,8 @@ async fn a_search_by_post_is_the_search_by_get(app: &TestApp) {
     place(app, "a", Some("urn:s"), "病 床+1").await;
     place(app, "b", Some("urn:s"), "2").await;
     let form = "application/x-www-form-urlencoded";
-    let post = async |path: &str, body: &'static str| app.request("POST", path).raw(form, body).send().await.expect(200);
+    let post =
+        async |path: &str, body: &'static str| app.request("POST", path).raw(form, body).send().await.expect(200);
     let got = app.get("Location?identifier=urn:s|%E7%97%85%20%E5%BA%8A%2B1").await.expect(200);
     assert_eq!(ids(&got), ["a"]);
     assert_eq!(post("Location/_search", "identifier=urn%3As%7C%E7%97%85+%E5%BA%8A%2B1").await, got);
