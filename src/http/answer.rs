@@ -47,8 +47,8 @@ impl Answer {
         self.version.map(|version| format!("W/\"{version}\""))
     }
 
-    /// As a response; `head` leaves the body out but tells its length.
-    pub fn into_response(self, head: bool) -> Response<Body> {
+    /// As a response. For HEAD, too: the router takes the body away when its length, or its packing, is told.
+    pub fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let etag = self.etag();
@@ -67,11 +67,7 @@ impl Answer {
         }
         if !self.body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
-            if head {
-                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.body.len()));
-            } else {
-                *response.body_mut() = Body::from(self.body);
-            }
+            *response.body_mut() = Body::from(self.body);
         }
         response
     }

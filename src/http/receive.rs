@@ -30,7 +30,6 @@ pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Bo
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
     let language = read_language(&parts.headers);
-    let head = parts.method == Method::HEAD;
     let path = parts.uri.path().strip_prefix(FHIR_PATH).unwrap_or_default().trim_start_matches('/').to_owned();
     let route = Route::parse(&path);
     let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(&app, name)).map(str::to_owned);
@@ -51,7 +50,7 @@ pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Bo
     if status == 204 || status == 304 {
         answer.body.clear();
     }
-    let mut response = answer.into_response(head);
+    let mut response = answer.into_response();
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -238,12 +237,12 @@ pub async fn nothing_here(request: Request<Body>) -> Response<Body> {
     let language = read_language(request.headers());
     let (ja, en) = ("FHIR は /fhir の下にあります。", "FHIR is under /fhir.");
     let error = Error::new(ErrorKind::UnknownTarget, Issue::error(IssueCode::NotFound, ja, en));
-    Answer::of_error(&error, language).into_response(false)
+    Answer::of_error(&error, language).into_response()
 }
 
 /// A defect: the log says what, the answer does not.
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     let error = Error::internal("panic", &text.unwrap_or("of unknown kind"));
-    Answer::of_error(&error, Language::default()).into_response(false)
+    Answer::of_error(&error, Language::default()).into_response()
 }
