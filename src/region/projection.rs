@@ -1,6 +1,5 @@
 //! From a resource to its row in the region's tables. A resource that is none of the region's kinds has no row.
 
-use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
@@ -123,11 +122,11 @@ fn reference(resource: &Json, name: &str) -> Option<String> {
     resource.get(name).and_then(|reference| text(reference, "reference"))
 }
 
-/// The id that a literal reference to `rtype` names; a text that cannot be an id names none.
+/// The id that a literal reference to `rtype` names.
 fn referred(resource: &Json, name: &str, rtype: &str) -> Option<String> {
     let reference = reference(resource, name)?;
     let id = reference.strip_prefix(rtype)?.strip_prefix('/')?;
-    id.split('/').next().and_then(ResourceId::parse).map(|id| id.to_string())
+    id.split('/').next().map(str::to_owned)
 }
 
 fn extension<'a>(resource: &'a Json, name: &str) -> Option<&'a Json> {
