@@ -57,7 +57,7 @@ pub const SETTINGS: [(&str, &str, &str); 20] = [
     ("default_page", "50", "resources on a page where the client does not say"),
     ("body_timeout_seconds", "30", "time for a request's body to arrive"),
     ("group_commit", "64", "writes that share one commit, at most; 1 switches grouping off"),
-    ("writers", "4", "writers on PostgreSQL"),
+    ("writers", "0", "writers on PostgreSQL; 0: one for every two processors"),
     ("write_queue", "4096", "writes that may wait for one writer"),
     ("write_deadline_seconds", "10", "time for which a write is tried before it is answered 503"),
     ("refuse_unmatched", "false", "refuse resources that no profile rule matches, of types that have rules"),

@@ -31,16 +31,30 @@ impl Gateway {
         caller: &Caller,
         rtype: &ResourceType,
         query: &str,
+        standing: Standing,
     ) -> Result<Option<Version>> {
         let criteria = criteria_of(rtype, query)?;
-        settle!(self, self.try_delete_match(caller, &criteria))
+        settle!(self, self.try_delete_match(caller, &criteria, standing))
     }
 
-    async fn try_delete_match(&self, caller: &Caller, criteria: &Criteria) -> Result<Planned<Option<Version>>> {
-        let Some(id) = self.single_match(criteria, "URL").await? else { return Ok(Planned::Done(None)) };
+    async fn try_delete_match(
+        &self,
+        caller: &Caller,
+        criteria: &Criteria,
+        standing: Standing,
+    ) -> Result<Planned<Option<Version>>> {
+        let Some(id) = self.single_match(criteria, "URL").await? else {
+            return match standing {
+                Standing::Anything | Standing::None => Ok(Planned::Done(None)),
+                Standing::Version(_) | Standing::Some => {
+                    Err(Error::version_mismatch(&format!("{}?…", criteria.rtype), None))
+                }
+            };
+        };
         let key = ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() };
+        let expect = self.expectation(&key, standing).await?;
         let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
-        self.try_delete(caller, &key, Expect::Anything, vec![assertion]).await
+        self.try_delete(caller, &key, expect, vec![assertion]).await
     }
 
     async fn try_delete(

@@ -126,6 +126,9 @@ pub(super) fn check_rules(tree: &Json) -> Result<()> {
                 FhirRule::EmptyObject => ("空のオブジェクトは使えません。", "An object must not be empty."),
                 FhirRule::EmptyArray => ("空の配列は使えません。", "An array must not be empty."),
                 FhirRule::EmptyString => ("空の文字列は使えません。", "A string must not be empty."),
+                FhirRule::NulCharacter => {
+                    ("文字列に U+0000 は使えません。", "A string must not hold the character U+0000.")
+                }
                 FhirRule::MisplacedNull => (
                     "null は、対になる配列に値があるときの場所取りにだけ使えます。",
                     "null may only hold a place where the sibling array has a value.",

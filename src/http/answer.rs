@@ -45,8 +45,8 @@ impl Answer {
         self.version.map(|version| format!("W/\"{version}\""))
     }
 
-    /// As a response; `head` leaves the body out but tells its length, `packed` may send it as gzip.
-    pub fn into_response(self, head: bool, packed: bool) -> Response<Body> {
+    /// As a response; `packed` may send it as gzip. For HEAD, too: the router takes the body away when its length is told.
+    pub fn into_response(self, packed: bool) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let etag = self.etag();
@@ -66,18 +66,13 @@ impl Answer {
         if !self.body.is_empty() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
             headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-            let body = match packed.then(|| gzip::pack(&self.body)).flatten() {
+            *response.body_mut() = match packed.then(|| gzip::pack(&self.body)).flatten() {
                 Some(body) => {
                     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                    body
+                    Body::from(body)
                 }
-                None => self.body.into_bytes(),
+                None => Body::from(self.body),
             };
-            if head {
-                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-            } else {
-                *response.body_mut() = Body::from(body);
-            }
         }
         response
     }

@@ -40,7 +40,6 @@ async fn answer_to(app: App, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
     let language = read_language(&parts.headers);
-    let head = parts.method == Method::HEAD;
     let path = parts.uri.path().strip_prefix(FHIR_PATH).unwrap_or_default().trim_start_matches('/').to_owned();
     let route = Route::parse(&path);
     let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(&app, name)).map(str::to_owned);
@@ -61,8 +60,7 @@ async fn answer_to(app: App, request: Request<Body>) -> Response<Body> {
     if status == 204 || status == 304 {
         answer.body.clear();
     }
-    let packed = gzip::accepts(&parts.headers);
-    let mut response = answer.into_response(head, packed);
+    let mut response = answer.into_response(gzip::accepts(&parts.headers));
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -94,13 +92,18 @@ async fn handle(
         Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body).await?,
         Verb::Get | Verb::Head | Verb::Delete => Bytes::new(),
     };
+    let form = match media {
+        // A search's parameters may stand in the body, those that shape the answer included.
+        Media::Form => Form::read(&format!("{query}&{}", String::from_utf8_lossy(&body)))?,
+        Media::Fhir | Media::JsonPatch => Form::read(&query)?,
+    };
     let (prefer, strict) = read_prefer(&parts.headers);
     let ask = Ask {
         verb,
         conditions: Conditions::read(&parts.headers)?,
         prefer,
         strict,
-        form: Form::read(&query)?,
+        form,
         media,
         body,
         language,
@@ -250,12 +253,12 @@ pub async fn nothing_here(request: Request<Body>) -> Response<Body> {
     let language = read_language(request.headers());
     let (ja, en) = ("FHIR は /fhir の下にあります。", "FHIR is under /fhir.");
     let error = Error::new(ErrorKind::UnknownTarget, Issue::error(IssueCode::NotFound, ja, en));
-    Answer::of_error(&error, language).into_response(false, false)
+    Answer::of_error(&error, language).into_response(false)
 }
 
 /// A defect: the log says what, the answer does not.
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     let error = Error::internal("panic", &text.unwrap_or("of unknown kind"));
-    Answer::of_error(&error, Language::default()).into_response(false, false)
+    Answer::of_error(&error, Language::default()).into_response(false)
 }

@@ -3,7 +3,6 @@
 use crate::fhir::instant::Instant;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
-use crate::search::storable;
 use crate::store::{Bed, Facility, Member, Projection, Referral, Task, Ward};
 
 /// The row, by type and, for a Location, by `physicalType`.
@@ -116,7 +115,7 @@ fn members(resource: &Json) -> Vec<Member> {
 }
 
 fn text(node: &Json, name: &str) -> Option<String> {
-    node.get_str(name).map(storable)
+    node.get_str(name).map(str::to_owned)
 }
 
 fn reference(resource: &Json, name: &str) -> Option<String> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
+
 use crate::fhir::id::ResourceId;
 use crate::fhir::json::Json;
 use crate::store::{Reference, Token, parameter_id};
@@ -16,15 +18,22 @@ pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
         None => &[],
     };
     let token = |identifier: &Json| {
-        let code = storable(identifier.get_str("value")?);
-        Some(Token { param, code, system: storable(identifier.get_str("system").unwrap_or_default()) })
+        let code = index_form(identifier.get_str("value")?);
+        Some(Token { param, code, system: index_form(identifier.get_str("system").unwrap_or_default()) })
     };
     identifiers.iter().filter_map(token).collect()
 }
 
-/// The text as a column can hold it: PostgreSQL has no U+0000 in texts, though JSON has it as an escape.
-pub fn storable(text: &str) -> String {
-    text.replace('\0', "")
+/// Bytes of a text that go into an index as they are; PostgreSQL's index rows end at 2,704 bytes.
+const INDEXED_BYTES: usize = 512;
+
+/// A text as an index holds it and as it is looked up: a long one by its digest.
+pub fn index_form(text: &str) -> String {
+    if text.len() <= INDEXED_BYTES {
+        return text.to_owned();
+    }
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold("sha256:".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Every literal `Type/id` reference in the resource, `contained` included.
@@ -57,7 +66,9 @@ fn parse_reference(text: &str) -> Option<Reference> {
         None => true,
         Some(word) => word == "_history" && parts.next().is_some() && parts.next().is_none(),
     };
-    let named = target_type.starts_with(|first: char| first.is_ascii_uppercase())
+    // No type has a longer name, and an index takes no text without bounds.
+    let named = target_type.len() <= 64
+        && target_type.starts_with(|first: char| first.is_ascii_uppercase())
         && target_type.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let id = ResourceId::parse(target_id)?;
     (versioned && named).then(|| Reference { target_type: target_type.to_owned(), target_id: id.to_string() })

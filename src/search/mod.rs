@@ -3,5 +3,5 @@
 mod extract;
 mod query;
 
-pub use extract::{identifier_tokens, literal_references, storable};
+pub use extract::{identifier_tokens, literal_references};
 pub use query::{Ignored, Parsed, criteria_of, date_range, parse_query, split_query};

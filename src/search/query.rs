@@ -6,9 +6,8 @@ use crate::error::{Error, Result};
 use crate::fhir::id::ResourceType;
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::search::extract::index_form;
 use crate::store::{Condition, Criteria, TokenPattern, parameter_id};
-
-use super::extract::storable;
 
 /// A parameter that was not applied, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub fn split_query(query: &str) -> Vec<(String, String)> {
 
 fn decode(text: &str) -> String {
     let text = text.replace('+', " ");
-    storable(&percent_encoding::percent_decode_str(&text).decode_utf8_lossy())
+    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }
 
 /// Reads the criteria for `rtype`; result parameters (`_count` …) are the caller's and must be taken out before.
@@ -145,7 +144,7 @@ fn alternatives(value: &str) -> Vec<String> {
 
 fn token(value: &str) -> TokenPattern {
     let bar = value.char_indices().find(|(at, character)| *character == '|' && !value[..*at].ends_with('\\'));
-    let plain = |text: &str| text.replace("\\|", "|");
+    let plain = |text: &str| index_form(&text.replace("\\|", "|"));
     match bar {
         None => TokenPattern::Code(plain(value)),
         Some((at, _)) if at + 1 == value.len() => TokenPattern::System(plain(&value[..at])),

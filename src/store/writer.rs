@@ -36,7 +36,15 @@ pub struct WriterSettings {
 
 impl Default for WriterSettings {
     fn default() -> Self {
-        WriterSettings { group: 64, writers: 4, queue: 4096, deadline: Duration::from_secs(10) }
+        WriterSettings { group: 64, writers: 0, queue: 4096, deadline: Duration::from_secs(10) }
+    }
+}
+
+impl WriterSettings {
+    /// Fewer writers make larger groups; more use processors that would stand idle.
+    fn writers_on_postgres(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.writers > 0 { self.writers } else { (processors / 2).max(1) }
     }
 }
 
@@ -65,7 +73,7 @@ impl Writers {
         clock: &Arc<dyn Clock>,
         settings: WriterSettings,
     ) -> Result<Writers, StoreError> {
-        let count = if database.is_sqlite() { 1 } else { settings.writers.max(1) };
+        let count = if database.is_sqlite() { 1 } else { settings.writers_on_postgres() };
         let (mut queues, mut threads, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
             let (queue, jobs) = mpsc::channel(settings.queue);

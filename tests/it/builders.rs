@@ -23,7 +23,9 @@ pub fn minimal(rtype: &str) -> Value {
         "CareTeam" | "Measure" => json!({"status": "active"}),
         "RelatedPerson" => json!({"patient": someone}),
         "Task" => json!({"status": "requested", "intent": "order"}),
-        "Encounter" => json!({"status": "planned", "class": {"code": "AMB"}}),
+        "Encounter" => {
+            json!({"status": "planned", "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}})
+        }
         "Condition" => json!({"subject": someone}),
         "Consent" => json!({
             "status": "active", "scope": text, "category": [text], "policyRule": text

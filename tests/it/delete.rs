@@ -7,7 +7,12 @@ use crate::app::{TestApp, location};
 use crate::both;
 use crate::builders::{types_with, with_id};
 
-both!(delete_is_204_again_and_for_what_never_was, delete_honours_if_match, delete_refuses_while_others_refer_to_it,);
+both!(
+    delete_is_204_again_and_for_what_never_was,
+    delete_honours_if_match,
+    conditional_delete_honours_if_match,
+    delete_refuses_while_others_refer_to_it,
+);
 
 async fn delete_is_204_again_and_for_what_never_was(app: &TestApp) {
     for rtype in types_with(Interaction::Delete) {
@@ -35,6 +40,20 @@ async fn delete_honours_if_match(app: &TestApp) {
     app.put("Location/a", &location("a", "3")).await.expect(201);
     assert_eq!(delete("*").await.status, 204);
     delete("*").await.expect_refusal(412);
+}
+
+/// Whatever selects the resource, a condition is never passed over.
+async fn conditional_delete_honours_if_match(app: &TestApp) {
+    let delete = async |id: &str, tag: &str| {
+        app.request("DELETE", &format!("Location?_id={id}")).header("If-Match", tag).send().await
+    };
+    app.put("Location/a", &location("a", "1")).await.expect(201);
+    app.put("Location/a", &location("a", "2")).await.expect(200);
+    delete("a", "W/\"1\"").await.expect_refusal(412);
+    delete("none", "W/\"1\"").await.expect_refusal(412);
+    delete("none", "*").await.expect_refusal(412);
+    assert_eq!(app.get("Location/a").await.expect(200)["name"], "2");
+    assert_eq!(delete("a", "W/\"2\"").await.status, 204);
 }
 
 async fn delete_refuses_while_others_refer_to_it(app: &TestApp) {

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use kakehashi::profile::Interaction;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, location};
 use crate::both;
@@ -272,9 +272,19 @@ async fn hostile_requests_are_refused_without_a_5xx(app: &TestApp) {
         let answer = app.post("Location", &body).await;
         assert!(answer.status < 500, "{} {}", answer.status, answer.text);
     }
-    let random: String = (0..100_000_u64).map(|n| char::from(b'!' + (n.wrapping_mul(n ^ 0x9E37) % 90) as u8)).collect();
-    let body = json!({"resourceType": "Location", "identifier": [{"value": random}], "partOf": {"reference": random}});
-    let answer = app.post("Location", &body).await;
+    // Long and hard to compress: more than an index row of PostgreSQL holds.
+    let digits = (0..100_000_u64).map(|n| n.wrapping_mul(n).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
+    let random: String = digits.map(|n| char::from(b'A' + (n % 26) as u8)).collect();
+    for reference in [random.clone(), format!("{random}/x"), format!("Location/{random}")] {
+        let body =
+            json!({"resourceType": "Task", "status": "draft", "intent": "order", "focus": {"reference": reference}});
+        let answer = app.post("Task", &body).await;
+        assert!(answer.status < 500, "{} {}", answer.status, answer.text);
+    }
+    let mut bed: Value =
+        serde_json::from_str(include_str!("../../fhir-profiles/examples/kh-bed--bed-3e-301-1.json")).unwrap();
+    bed["partOf"] = json!({"reference": format!("Location/{random}")});
+    let answer = app.post("Location", &bed).await;
     assert!(answer.status < 500, "{} {}", answer.status, answer.text);
     for method in ["OPTIONS", "TRACE", "CONNECTED", "get"] {
         app.request(method, "Location/a").send().await.expect_refusal(405);

@@ -6,6 +6,7 @@ mod app;
 
 mod builders;
 mod capability;
+mod claims;
 mod create;
 mod delete;
 mod examples;
@@ -17,3 +18,4 @@ mod race;
 mod read;
 mod search;
 mod update;
+mod validation;

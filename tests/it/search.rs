@@ -15,6 +15,7 @@ both!(
     id_takes_a_list,
     identifier_takes_the_four_forms_of_a_token,
     commas_are_alternatives_repetitions_narrow_and_escapes_are_undone,
+    identifiers_of_any_length_are_found,
     last_updated_takes_prefixes_and_any_precision,
     next_links_lead_through_everything_once,
     paging_neither_skips_nor_repeats_while_others_write,
@@ -144,6 +145,26 @@ async fn commas_are_alternatives_repetitions_narrow_and_escapes_are_undone(app: 
     ] {
         assert_eq!(found(app, query).await, expected, "{query}");
     }
+}
+
+/// PostgreSQL's indexes take no long texts; these are random enough not to be compressed.
+async fn identifiers_of_any_length_are_found(app: &TestApp) {
+    let mut digits = (0..).map(|n: u64| n.wrapping_mul(n).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
+    let mut text = |length| {
+        digits
+            .by_ref()
+            .take(length)
+            .map(|n| char::from(b'0' + n as u8 % 64))
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+    };
+    for (id, length) in [("a", 400), ("b", 600), ("c", 6_000)] {
+        let value = text(length);
+        place(app, id, Some("urn:s"), &value).await;
+        assert_eq!(found(app, &format!("identifier=urn:s|{value}")).await, [id]);
+        assert_eq!(found(app, &format!("identifier=urn:s|{}", &value[1..])).await.len(), 0);
+    }
+    place(app, "d", Some(&format!("urn:{}", text(100_000))), &text(100_000)).await;
 }
 
 async fn last_updated_takes_prefixes_and_any_precision(app: &TestApp) {

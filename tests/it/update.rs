@@ -43,6 +43,9 @@ async fn update_refuses_an_id_that_is_missing_or_not_the_urls(app: &TestApp) {
             let refused = app.put(&path, &body).await.expect_refusal(400);
             assert_eq!(refused["issue"][0]["expression"][0], format!("{rtype}.id"));
         }
+        let other = if rtype == "Patient" { "Location" } else { "Patient" };
+        let refused = app.put(&path, &with_id(other, "a")).await.expect_refusal(400);
+        assert_eq!(refused["issue"][0]["expression"][0], format!("{rtype}.resourceType"));
         app.get(&path).await.expect_refusal(404);
     }
     app.put("Location/not_an_id", &location("not_an_id", "x")).await.expect_refusal(400);
@@ -75,6 +78,14 @@ async fn if_match_of_any_version_asks_that_there_is_one(app: &TestApp) {
     app.delete("Location/a").await.expect(204);
     put("3").await.expect_refusal(412);
     app.get("Location/a").await.expect_refusal(410);
+    let conditional = async |name: &str, header: &str| {
+        let request = app.request("PUT", "Location?_id=c").header(header, "*");
+        request.json(&location("c", name)).send().await
+    };
+    conditional("0", "If-Match").await.expect_refusal(412);
+    conditional("1", "If-None-Match").await.expect(201);
+    conditional("2", "If-None-Match").await.expect_refusal(412);
+    conditional("3", "If-Match").await.expect(200);
 }
 
 async fn an_if_match_that_cannot_be_read_is_400(app: &TestApp) {

@@ -11,6 +11,8 @@ pub enum FhirRule {
     EmptyArray,
     /// Strings are never empty.
     EmptyString,
+    /// U+0000 is no character of a FHIR string (R4 `datatypes.html#string`), and PostgreSQL takes no text with it.
+    NulCharacter,
     /// `null` stands only in an array of primitives or of their `_` siblings, where the other array has a value.
     MisplacedNull,
 }
@@ -41,6 +43,7 @@ fn visit(node: &Json, pointer: &mut String, found: &mut Vec<Violation>) {
             }
         }
         Json::String(text) if text.is_empty() => report(FhirRule::EmptyString, pointer, found),
+        Json::String(text) if text.contains('\0') => report(FhirRule::NulCharacter, pointer, found),
         Json::Null => report(FhirRule::MisplacedNull, pointer, found),
         _ => {}
     }

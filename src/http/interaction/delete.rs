@@ -14,7 +14,7 @@ pub async fn instance(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Ans
 
 pub async fn conditional(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
     let rtype = app.gateway.served(rtype, Interaction::Delete)?;
-    Ok(gone(app.gateway.delete_conditionally(&ask.caller, &rtype, &ask.query).await?))
+    Ok(gone(app.gateway.delete_conditionally(&ask.caller, &rtype, &ask.query, ask.conditions.standing).await?))
 }
 
 fn gone(version: Option<Version>) -> Answer {

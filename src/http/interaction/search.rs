@@ -116,7 +116,7 @@ fn definitions(
         match name.as_str() {
             "_id" => query.ids = Some(values),
             "url" => query.urls = Some(values),
-            _ if name.contains(':') => return Err(unknown_parameter(name)),
+            _ if name.starts_with("_id:") || name.starts_with("url:") => return Err(unknown_parameter(name)),
             _ => {
                 ignored.push(Ignored { name: name.clone() });
                 continue;
