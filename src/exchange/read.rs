@@ -31,8 +31,7 @@ impl Freshness {
 impl Gateway {
     /// The current version. 404 where there never was one, 410 where it is deleted.
     pub async fn read(&self, _caller: &Caller, key: &ResourceKey) -> Result<Version> {
-        let mut connection = self.database.reader().await?;
-        present(store::current(&mut connection, key).await?, key)
+        present(self.current(key).await?, key)
     }
 
     /// The version of that number.
@@ -49,8 +48,7 @@ impl Gateway {
 
     /// The current version, a deletion included.
     pub(super) async fn current(&self, key: &ResourceKey) -> Result<Option<Version>> {
-        let mut connection = self.database.reader().await?;
-        Ok(store::current(&mut connection, key).await?)
+        Ok(store::current_cached(&self.database, key).await?)
     }
 }
 

@@ -12,6 +12,7 @@ use diesel_async::pooled_connection::bb8;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::cache::Cache;
 use super::error::StoreError;
 use super::sql::{Row, RowSet, Rows, Sql};
 
@@ -33,6 +34,7 @@ pub struct SqliteDatabase {
     pub(super) path: String,
     idle: std::sync::Mutex<Vec<SqliteConnection>>,
     permits: Arc<Semaphore>,
+    pub(super) cache: Cache,
 }
 
 impl Database {
@@ -43,6 +45,7 @@ impl Database {
                 path: path.to_owned(),
                 idle: std::sync::Mutex::default(),
                 permits: Arc::new(Semaphore::new(SQLITE_READERS)),
+                cache: Cache::default(),
             };
             let first = database.establish()?;
             database.give_back(first);
@@ -55,6 +58,14 @@ impl Database {
 
     pub fn is_sqlite(&self) -> bool {
         matches!(self, Database::Sqlite(_))
+    }
+
+    /// What was read lately, where there is one gateway to a database.
+    pub(super) fn cache(&self) -> Option<&Cache> {
+        match self {
+            Database::Sqlite(database) => Some(&database.cache),
+            Database::Postgres(_) => None,
+        }
     }
 
     /// A connection for reading.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod cache;
 mod change;
 mod checkpoint;
 mod connection;
@@ -32,6 +33,6 @@ pub use history::{LogEntry, Scope, Window, page as history_page, total as histor
 pub use migrate::{is_current, migrate};
 pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids};
 pub use reindex::reindex;
-pub use resource::{current, current_of, version};
+pub use resource::{current, current_cached, current_of, version};
 pub use sql::{Column, RowAction, Rows, Sql, Value};
 pub use writer::{WriterSettings, Writers};

@@ -7,7 +7,7 @@ use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 
 use super::change::Version;
-use super::connection::Connection;
+use super::connection::{Connection, Database};
 use super::error::StoreError;
 use super::sql::{Sql, Value};
 
@@ -61,6 +61,22 @@ pub async fn current(connection: &mut Connection, key: &ResourceKey) -> Result<O
     const TEXT: &str = "SELECT r.version, v.at, v.body FROM resource r JOIN resource_version v ON v.seq = r.seq \
          WHERE r.rtype = ? AND r.rid = ?";
     one(connection, key, Sql::new(TEXT).bind(key.rtype.as_str()).bind(key.id.as_str())).await
+}
+
+/// As [`current`], from memory where the resource was read lately.
+pub async fn current_cached(database: &Database, key: &ResourceKey) -> Result<Option<Version>, StoreError> {
+    let Some(cache) = database.cache() else {
+        return current(&mut database.reader().await?, key).await;
+    };
+    let moment = match cache.get(key) {
+        Ok(version) => return Ok(Some(version)),
+        Err(moment) => moment,
+    };
+    let found = current(&mut database.reader().await?, key).await?;
+    if let Some(version) = &found {
+        cache.keep(version, moment);
+    }
+    Ok(found)
 }
 
 /// The version `version`, a deletion included.

@@ -14,11 +14,13 @@ use crate::clock::Clock;
 
 use super::audit::AuditChain;
 use super::batch::{self, Outcome, Tools};
+use super::cache::FOREIGN_CHANGES;
 use super::change::{StepResult, Unit, UnitError};
 use super::checkpoint;
 use super::connection::{Connection, Database};
 use super::derived::Derive;
 use super::error::StoreError;
+use super::resource::Number;
 use super::sql::Sql;
 
 /// How writers work.
@@ -86,6 +88,7 @@ impl Writers {
                 chain: AuditChain::start(),
                 connection: None,
                 patience: settings.deadline,
+                data_version: None,
             };
             if database.is_sqlite() {
                 threads.push(spawn_thread(writer, jobs)?);
@@ -169,13 +172,55 @@ struct Writer {
     connection: Option<Connection>,
     /// How long the fate of a broken commit is asked after.
     patience: Duration,
+    /// SQLite's count of changes by others, as this connection last saw it.
+    data_version: Option<i64>,
 }
 
 impl Writer {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(self.group);
-        while jobs.recv_many(&mut waiting, self.group).await > 0 {
+        loop {
+            let arrived = match self.database.cache() {
+                None => jobs.recv_many(&mut waiting, self.group).await,
+                Some(_) => {
+                    match tokio::time::timeout(FOREIGN_CHANGES, jobs.recv_many(&mut waiting, self.group)).await {
+                        Ok(arrived) => arrived,
+                        Err(_) => {
+                            self.notice_foreign_changes().await;
+                            continue;
+                        }
+                    }
+                }
+            };
+            if arrived == 0 {
+                return;
+            }
             self.together(std::mem::take(&mut waiting)).await;
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Connection, StoreError> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => self.database.writer().await,
+        }
+    }
+
+    /// On SQLite another process may have written, which this connection can tell from its own writing.
+    async fn notice_foreign_changes(&mut self) {
+        if self.database.cache().is_none() {
+            return;
+        }
+        let mut found = None;
+        if let Ok(mut connection) = self.connect().await {
+            let sql = Sql::new("SELECT data_version AS value FROM pragma_data_version");
+            let rows: Result<Vec<Number>, StoreError> = connection.load(sql).await;
+            found = rows.ok().and_then(|rows| rows.first().map(|row| row.value));
+            self.connection = Some(connection);
+        }
+        if found.is_none() || found != self.data_version {
+            self.data_version = found;
+            self.database.cache().inspect(|cache| cache.forget_all());
         }
     }
 
@@ -223,12 +268,14 @@ impl Writer {
     }
 
     async fn attempt(&mut self, units: &[&Unit]) -> Result<Vec<Outcome>, StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.database.writer().await?,
-        };
+        self.notice_foreign_changes().await;
+        let mut connection = self.connect().await?;
         let tools = Tools { derive: &*self.derive, clock: &*self.clock };
-        let committed = match batch::run(&mut connection, units, &self.chain, &tools).await {
+        let keys = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key);
+        self.database.cache().inspect(|cache| cache.begin_batch(keys));
+        let ran = batch::run(&mut connection, units, &self.chain, &tools).await;
+        self.database.cache().inspect(|cache| cache.end_batch());
+        let committed = match ran {
             Ok(committed) => committed,
             Err(error) => {
                 // A connection that failed is not used again.
