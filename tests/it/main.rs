@@ -2,5 +2,11 @@
 
 mod app;
 
+mod batch;
+mod conditional;
 mod create;
+mod history;
+mod links;
+mod patch;
 mod race;
+mod transaction;
