@@ -10,6 +10,7 @@ use kakehashi::store::{Database, Sql, WriterSettings};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, identified, location, postgres_database};
+use crate::program::PostgresServer;
 
 #[derive(QueryableByName)]
 struct Stamp {
@@ -93,8 +94,11 @@ async fn poll_carelessly(poller: &mut Poller, url: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poller_of_history_never_misses_a_version_that_commits_late() {
-    let Some((first, second)) = two_gateways().await else { return };
-    let url = first.database_url.clone();
+    // A server of its own: an open transaction makes the histories of all its databases wait.
+    let Some(server) = PostgresServer::start() else { return };
+    let url = server.url();
+    let first = TestApp::on(&url, WriterSettings::default()).await;
+    let second = TestApp::on(&url, WriterSettings::default()).await;
     let (stamped, on_stamp) = tokio::sync::oneshot::channel();
     let late = tokio::spawn({
         let url = url.clone();
@@ -145,8 +149,13 @@ async fn pollers_miss_nothing_of_grouped_conditional_creates() {
             () = poller.poll(&second) => {}
         }
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    poller.poll(&second).await;
+    for _ in 0..50 {
+        poller.poll(&second).await;
+        if poller.seen.len() == 300 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(poller.seen.len(), 300);
     assert!(disorder(&first.database_url).await.is_empty(), "positions and transactions have one order");
 }
