@@ -3,6 +3,7 @@
 mod app;
 
 mod batch;
+mod commands;
 mod conditional;
 mod create;
 mod faults;
