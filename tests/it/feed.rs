@@ -106,10 +106,10 @@ async fn a_poller_of_history_never_misses_a_version_that_commits_late() {
     });
     on_stamp.await.unwrap();
     let (mut careful, mut careless) = (Poller::default(), Poller::default());
-    for number in 0..10 {
+    for number in 0..10_u32 {
         // Later than the slow transaction's stamp, committed before it.
         tokio::time::sleep(Duration::from_millis(5)).await;
-        let app = if number % 2 == 0 { &first } else { &second };
+        let app = if number.is_multiple_of(2) { &first } else { &second };
         app.put(&format!("Location/l{number}"), &location(&format!("l{number}"), "1")).await.expect(201);
         careful.poll(&second).await;
         poll_carelessly(&mut careless, &url).await;
@@ -129,7 +129,7 @@ async fn a_poller_of_history_never_misses_a_version_that_commits_late() {
 async fn pollers_miss_nothing_of_grouped_conditional_creates() {
     let Some((first, second)) = two_gateways().await else { return };
     let create = |n: usize| {
-        let app = if n % 2 == 0 { &first } else { &second };
+        let app = if n.is_multiple_of(2) { &first } else { &second };
         let criteria = format!("identifier=https://example.org/places|c{n}");
         async move {
             app.request("POST", "Location").header("If-None-Exist", &criteria).json(&identified(&format!("c{n}"))).send().await
@@ -180,7 +180,7 @@ async fn if_match_over_two_gateways_has_one_winner() {
     first.put("Location/a", &location("a", "0")).await.expect(201);
     for round in 1..=5 {
         let update = |n: usize| {
-            let app = if n % 2 == 0 { &first } else { &second };
+            let app = if n.is_multiple_of(2) { &first } else { &second };
             let request = app.request("PUT", "Location/a").header("If-Match", &format!("W/\"{round}\""));
             async move { request.json(&location("a", &format!("{round}.{n}"))).send().await.status }
         };
@@ -197,7 +197,7 @@ async fn conditional_creates_over_two_gateways_make_one_resource() {
         let name = format!("x{round}");
         let words = [format!("identifier=https://example.org/places|{name}"), format!("identifier={name}")];
         let create = |n: usize| {
-            let app = if n % 2 == 0 { &first } else { &second };
+            let app = if n.is_multiple_of(2) { &first } else { &second };
             let request = app.request("POST", "Location").header("If-None-Exist", &words[(n / 2) % 2]);
             let body = identified(&name);
             async move { request.json(&body).send().await }
@@ -215,7 +215,7 @@ async fn conditional_creates_over_two_gateways_make_one_resource() {
 async fn plain_puts_over_two_gateways_all_make_a_version() {
     let Some((first, second)) = two_gateways().await else { return };
     let update = |n: usize| {
-        let app = if n % 2 == 0 { &first } else { &second };
+        let app = if n.is_multiple_of(2) { &first } else { &second };
         async move { app.put(&format!("Location/l{}", n % 3), &location(&format!("l{}", n % 3), &n.to_string())).await.status }
     };
     let statuses = join_all((0..90).map(update)).await;
