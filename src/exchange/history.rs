@@ -47,6 +47,9 @@ impl Gateway {
         {
             return Err(Error::not_found(&key.to_string()));
         }
+        if query.from.is_none() && !matches!(scope, Scope::Instance(_)) {
+            store::await_earlier(&mut connection).await?;
+        }
         let count = self.page_size(query.count);
         let mut window = Window { since: query.since, at: query.at, before: query.from.map(|from| from.before) };
         let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);

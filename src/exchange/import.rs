@@ -45,7 +45,7 @@ impl Gateway {
             Err(error) if error.kind == ErrorKind::Conflict && is_taken(&error) => {
                 Ok(Imported { unchanged: entries.len(), ..Imported::default() })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(if is_lone(&content) { as_lone(error, &content) } else { error }),
         }
     }
 
@@ -74,6 +74,29 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether it is taken in as a resource of its own, and not as entries.
+fn is_lone(content: &Content) -> bool {
+    let kind = content.tree.get_str("type").unwrap_or_default();
+    let is_bundle = content.tree.get_str("resourceType") == Some("Bundle");
+    !is_bundle || !matches!(kind, "transaction" | "batch" | "collection" | "searchset")
+}
+
+/// A lone resource was refused as the only entry of a transaction: the sender knows no entry.
+fn as_lone(mut error: Error, content: &Content) -> Error {
+    let rtype = content.tree.get_str("resourceType").unwrap_or_default();
+    for issue in &mut error.issues {
+        let expression = issue.expression.as_deref().and_then(|place| place.strip_prefix("Bundle.entry[0]"));
+        if let Some(rest) = expression {
+            issue.expression = Some(format!("{rtype}{}", rest.strip_prefix(".resource").unwrap_or(rest)));
+        }
+        let pointer = issue.pointer.as_deref().and_then(|place| place.strip_prefix("/entry/0/resource"));
+        if let Some(rest) = pointer {
+            issue.pointer = Some(rest.to_owned());
+        }
+    }
+    error
 }
 
 fn put_or_post(index: usize, tree: Json, full_url: Option<&str>) -> EntryRequest {

@@ -107,8 +107,13 @@ impl Links {
 fn may_link(name: &str, text: &str) -> bool {
     let urn = text.starts_with("urn:uuid:") || text.starts_with("urn:oid:");
     name == "reference"
-        || urn && !matches!(name, "value" | "system" | "id" | "fullUrl" | "valueString" | "valueCode")
+        || urn && !matches!(name, "value" | "system" | "id" | "fullUrl" | "valueString" | "valueCode") && !is_text(name)
         || matches!(name, "url" | "uri" | "address" | "valueUri" | "valueUrl")
+}
+
+/// Elements of prose, and those of type canonical, which R4 leaves alone.
+fn is_text(name: &str) -> bool {
+    matches!(name, "description" | "name" | "display" | "comment" | "valueMarkdown" | "profile") || name.ends_with("Canonical")
 }
 
 /// The server's part of a RESTful URL: `http://a/fhir` of `http://a/fhir/Patient/1`.

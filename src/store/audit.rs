@@ -32,6 +32,11 @@ impl AuditChain {
         AuditChain { name: uuid::Uuid::now_v7().to_string(), position: 0, hash: [0; 32] }
     }
 
+    /// Its name and its last place; 0 where it is empty.
+    pub fn end(&self) -> (&str, i64) {
+        (&self.name, self.position)
+    }
+
     /// Gives the records their places and hashes: SHA-256 over the previous hash and every column, each behind its length.
     pub fn seal(&mut self, records: impl Iterator<Item = AuditRecord>) -> Rows {
         let mut rows = AuditRows::default();

@@ -3,6 +3,8 @@
 //! Log positions, transaction ids and times have the same order (`kakehashi_stamp` in the migrations), so a reader that
 //! stops below the oldest running transaction never misses a version that commits late.
 
+use std::time::Duration;
+
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -73,6 +75,27 @@ pub async fn page(
     rows.into_iter().map(LogRow::into_entry).collect()
 }
 
+/// Lets transactions end that began before the newest version which has committed, so that what was acknowledged before
+/// is shown. One that stays open longer than this (in any database of the server) makes history lag behind it, but never
+/// lose anything.
+pub async fn await_earlier(connection: &mut Connection) -> Result<(), StoreError> {
+    const NEWEST: &str = "SELECT coalesce((SELECT tx FROM resource_version ORDER BY seq DESC LIMIT 1), 0) AS value";
+    const OLDEST_OPEN: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS value";
+    if connection.is_sqlite() {
+        return Ok(());
+    }
+    let newest: Vec<Number> = connection.load(Sql::new(NEWEST)).await?;
+    let newest = newest.first().map_or(0, |row| row.value);
+    for pause in [1, 2, 4, 8, 16, 32, 64] {
+        let open: Vec<Number> = connection.load(Sql::new(OLDEST_OPEN)).await?;
+        if open.first().is_none_or(|row| row.value > newest) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    Ok(())
+}
+
 /// How many versions the window holds.
 pub async fn total(connection: &mut Connection, scope: &Scope, window: &Window) -> Result<i64, StoreError> {
     let tail = tail(connection, scope, window).await?;
@@ -100,7 +123,8 @@ async fn tail(connection: &mut Connection, scope: &Scope, window: &Window) -> Re
         sql = sql.then(" AND v.seq >= ?", [seq_at(connection, since).await?.into()]);
     }
     if let Some((from, until)) = window.at {
-        let (from, until) = (seq_at(connection, from).await?, seq_at(connection, until).await?);
+        // A version that was replaced at the very moment `from` was current until then, and not at it.
+        let (from, until) = (seq_at(connection, Instant(from.0 + 1)).await?, seq_at(connection, until).await?);
         sql = sql.then(
             " AND v.seq < ? AND NOT EXISTS (SELECT 1 FROM resource_version n \
               WHERE n.key = v.key AND n.version = v.version + 1 AND n.seq < ?)",

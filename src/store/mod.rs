@@ -29,7 +29,7 @@ pub use derived::{
     Bed, Derive, Derived, Facility, Member, Projection, Reference, Referral, Task, Token, Ward, parameter_id,
 };
 pub use error::StoreError;
-pub use history::{LogEntry, Scope, Window, page as history_page, total as history_total};
+pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use migrate::{is_current, migrate};
 pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids};
 pub use reindex::reindex;

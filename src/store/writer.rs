@@ -250,9 +250,10 @@ impl Writer {
 
     async fn alone(&mut self, job: &Job) -> Outcome {
         let mut pause = Duration::from_millis(2);
+        let mut last = String::from("there was no time for an attempt");
         loop {
             if Moment::now() > job.deadline {
-                return Err(UnitError::Unavailable("the deadline passed while waiting".into()));
+                return Err(UnitError::Unavailable(format!("the deadline passed: {last}")));
             }
             let error = match self.attempt(&[&job.unit]).await {
                 Ok(outcomes) => return outcomes.into_iter().next().unwrap_or(Err(UnitError::InDoubt)),
@@ -262,6 +263,7 @@ impl Writer {
             if !again {
                 return Err(error.into());
             }
+            last = error.to_string();
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(250));
         }
@@ -287,7 +289,13 @@ impl Writer {
             None => self.connection = Some(connection),
             Some(tx) => {
                 drop(connection);
-                settle(&self.database, tx, self.patience).await?;
+                // The old chain's end is not known until this is: a batch on top of it might meet its own positions.
+                let chain = std::mem::replace(&mut self.chain, AuditChain::start());
+                let settled = settle(&self.database, tx, &committed.chain, self.patience).await;
+                if matches!(settled, Err(StoreError::Retry(_))) {
+                    self.chain = chain;
+                }
+                settled?;
             }
         }
         self.chain = committed.chain;
@@ -295,24 +303,36 @@ impl Writer {
     }
 }
 
-/// The connection broke during a commit: PostgreSQL remembers whether the transaction stands.
-async fn settle(database: &Database, tx: i64, patience: Duration) -> Result<(), StoreError> {
+/// The connection broke during a commit: the database is asked whether the transaction stands.
+///
+/// Its id tells only whether it may still be running: a server that crashed gives the ids of lost transactions to others.
+/// What tells its fate is the last audit row of the batch, whose place no other writer can have.
+async fn settle(database: &Database, tx: i64, chain: &AuditChain, patience: Duration) -> Result<(), StoreError> {
     let until = Moment::now() + patience;
     loop {
-        match status(database, tx).await.as_deref() {
-            Ok("committed") => return Ok(()),
-            Ok("aborted") => return Err(StoreError::Retry("the transaction went with its connection".into())),
+        match stands(database, tx, chain).await {
+            Ok(Some(true)) => return Ok(()),
+            Ok(Some(false)) => return Err(StoreError::Retry("the transaction went with its connection".into())),
             _ if Moment::now() > until => return Err(StoreError::InDoubt { tx }),
             _ => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-async fn status(database: &Database, tx: i64) -> Result<String, StoreError> {
+/// Whether the transaction was committed; `None` while it may be running.
+async fn stands(database: &Database, tx: i64, chain: &AuditChain) -> Result<Option<bool>, StoreError> {
+    const STATUS: &str = "SELECT CASE WHEN ? >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint THEN 'unknown' \
+         ELSE coalesce(pg_xact_status(?::text::xid8), 'unknown') END AS name";
+    // A statement of its own, so that it sees what the first one found ended.
+    const LAST: &str = "SELECT chain AS name FROM audit_event WHERE chain = ? AND position = ?";
     let mut connection = database.writer().await?;
-    let sql = Sql::new("SELECT coalesce(pg_xact_status(?::text::xid8), 'unknown') AS name").bind(tx.to_string());
-    let rows: Vec<Status> = connection.load(sql).await?;
-    Ok(rows.into_iter().next().map(|row| row.name).unwrap_or_default())
+    let status: Vec<Status> = connection.load(Sql::new(STATUS).bind(tx).bind(tx.to_string())).await?;
+    if status.first().is_none_or(|row| row.name == "in progress") {
+        return Ok(None);
+    }
+    let (name, position) = chain.end();
+    let last: Vec<Status> = connection.load(Sql::new(LAST).bind(name).bind(position)).await?;
+    Ok(Some(position == 0 || !last.is_empty()))
 }
 
 #[derive(diesel::QueryableByName)]

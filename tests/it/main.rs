@@ -4,18 +4,30 @@
 
 mod app;
 
+mod batch;
 mod builders;
 mod capability;
 mod claims;
+mod commands;
+mod conditional;
 mod create;
 mod delete;
 mod examples;
+mod faults;
+mod feed;
 mod general;
+mod history;
 mod json;
 mod layers;
+mod links;
 mod order;
+mod patch;
+mod program;
 mod race;
 mod read;
+mod reindex;
+mod schema;
 mod search;
+mod transaction;
 mod update;
 mod validation;

@@ -11,6 +11,7 @@ both!(
     parallel_conditional_creates_make_one_resource,
     parallel_transactions_on_one_bed_have_one_winner,
     parallel_updates_without_if_match_all_make_a_version,
+    transactions_that_cross_all_succeed,
 );
 
 fn count(statuses: &[u16], wanted: u16) -> usize {
@@ -60,4 +61,31 @@ async fn parallel_updates_without_if_match_all_make_a_version(app: &TestApp) {
     let statuses = join_all((0..50).map(update)).await;
     assert_eq!((count(&statuses, 201), count(&statuses, 200)), (1, 49), "{statuses:?}");
     assert_eq!(app.get("Location/a").await.expect(200)["meta"]["versionId"], "50");
+}
+
+/// A then B against B then A, over many resources: the shape of a deadlock.
+async fn transactions_that_cross_all_succeed(app: &TestApp) {
+    let entry = |id: usize, name: &str| {
+        let id = format!("l{id}");
+        json!({"resource": location(&id, name), "request": {"method": "PUT", "url": format!("Location/{id}")}})
+    };
+    let transact = |n: usize, round: usize| {
+        let mut entries: Vec<_> = (0..6).map(|id| entry((id + n) % 6, &format!("by {n} in {round}"))).collect();
+        if n % 2 == 1 {
+            entries.reverse();
+        }
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
+        async move { app.post("", &bundle).await.status }
+    };
+    for round in 0..3 {
+        let statuses = join_all((0..20).map(|n| transact(n, round))).await;
+        assert_eq!(count(&statuses, 200) + count(&statuses, 201), 20, "{statuses:?}");
+    }
+    let mut names = Vec::new();
+    for id in 0..6 {
+        let standing = app.get(&format!("Location/l{id}")).await.expect(200);
+        assert_eq!(standing["meta"]["versionId"], "60");
+        names.push(standing["name"].clone());
+    }
+    assert!(names.iter().all(|name| *name == names[0]), "one transaction was the last, whole: {names:?}");
 }

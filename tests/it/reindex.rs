@@ -1,0 +1,173 @@
+//! reindex: derived rows are right again, whatever was wrong, while writes go on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use kakehashi::exchange;
+use kakehashi::store::{Connection, Sql};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, identified, location};
+use crate::both;
+
+both!(
+    damaged_rows_are_right_again_after_a_reindex,
+    a_reindex_of_a_whole_database_changes_nothing,
+    a_reindex_is_right_while_writes_go_on,
+);
+
+/// The derived tables, each with its columns.
+const TABLES: [(&str, &str); 8] = [
+    ("index_token", "param, code, system, key"),
+    ("resource_reference", "target_type, target_id, key"),
+    ("facility", "key, id, name, status, organization_id, latitude, longitude"),
+    ("ward", "key, id, name, status, facility_id, bed_function, admission_fee, admittable_sex"),
+    ("bed", "key, id, status, ward_id, operational_status, admittable_sex, isolation, as_of"),
+    ("referral", "key, id, status, category, priority, subject, requester, authored_on"),
+    ("referral_task", "key, id, status, focus, owner, location, answer_by, hold_until"),
+    ("care_team_member", "key, position, team_id, team_status, subject, member, role, period_start, period_end"),
+];
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+async fn writer(app: &TestApp) -> Connection {
+    app.gateway.database.writer().await.unwrap()
+}
+
+/// Every derived row as text, sorted.
+async fn derived(app: &TestApp) -> Vec<String> {
+    let mut connection = writer(app).await;
+    let mut found = Vec::new();
+    for (table, columns) in TABLES {
+        let parts: Vec<String> =
+            columns.split(", ").map(|column| format!("coalesce(cast({column} AS text), '-')")).collect();
+        let text = format!("SELECT {} AS line FROM {table}", parts.join(" || ' ' || "));
+        let rows: Vec<Line> = connection.load(Sql::new(text)).await.unwrap();
+        found.extend(rows.into_iter().map(|row| format!("{table} {}", row.line)));
+    }
+    found.sort();
+    found
+}
+
+/// The examples of the profiles: a facility, wards, beds, referrals, tasks, care teams.
+async fn fill(app: &TestApp) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/examples");
+    let mut stored = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "json") {
+            continue;
+        }
+        let resource: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let (rtype, id) = (resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap_or_default());
+        if rtype != "Bundle" && !id.is_empty() {
+            stored += usize::from(app.put(&format!("{rtype}/{id}"), &resource).await.status < 300);
+        }
+    }
+    assert!(stored > 30, "{stored}");
+    app.post("Location", &identified("x")).await.expect(201);
+    let gone = app.post("Location", &identified("gone")).await.expect(201);
+    app.delete(&format!("Location/{}", gone["id"].as_str().unwrap())).await.expect(204);
+}
+
+async fn reindex(app: &TestApp) -> u64 {
+    exchange::reindex(&app.gateway.database, &|_, _| {}).await.unwrap()
+}
+
+async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {
+    fill(app).await;
+    let before = derived(app).await;
+    for (table, _) in TABLES {
+        assert!(before.iter().any(|line| line.starts_with(table)), "a row in {table}");
+    }
+    let damage = [
+        "DELETE FROM index_token WHERE key % 2 = 0",
+        "INSERT INTO index_token SELECT param, 'made up', system, key FROM index_token",
+        "INSERT INTO index_token VALUES (1, 'nobody', '', 999999)",
+        "DELETE FROM resource_reference WHERE key % 3 = 0",
+        "INSERT INTO resource_reference VALUES ('Patient', 'nobody', 1), ('Location', 'x', 999999)",
+        "DELETE FROM facility",
+        "UPDATE ward SET facility_id = 'elsewhere', bed_function = NULL",
+        "UPDATE bed SET operational_status = 'U', isolation = NULL, as_of = 1",
+        "INSERT INTO bed (key, id) VALUES (999999, 'nobody')",
+        "UPDATE referral SET subject = 'nobody'",
+        "DELETE FROM referral_task",
+        "UPDATE care_team_member SET role = 'x', period_end = 5",
+        "INSERT INTO care_team_member (key, position, team_id) SELECT key, position + 100, team_id FROM care_team_member",
+    ];
+    let mut connection = writer(app).await;
+    for text in damage {
+        assert!(connection.execute(Sql::new(text)).await.unwrap() > 0, "{text}");
+    }
+    drop(connection);
+    assert_ne!(derived(app).await, before);
+    assert!(reindex(app).await > 30);
+    let after = derived(app).await;
+    let differing: Vec<_> = before.iter().chain(&after).filter(|line| !(before.contains(line) && after.contains(line))).collect();
+    assert!(differing.is_empty(), "{differing:#?}");
+    assert_eq!(app.get("Location?identifier=https://example.org/places|x").await.expect(200)["total"], 1);
+    assert_eq!(app.get("Location?identifier=https://example.org/places|gone").await.expect(200)["total"], 0);
+}
+
+async fn a_reindex_of_a_whole_database_changes_nothing(app: &TestApp) {
+    fill(app).await;
+    let before = derived(app).await;
+    reindex(app).await;
+    assert_eq!(derived(app).await, before);
+    assert_eq!(app.get("_history?_summary=count").await.expect(200)["total"], {
+        reindex(app).await;
+        app.get("_history?_summary=count").await.expect(200)["total"].clone()
+    });
+}
+
+/// Every write moves the resource to another name; after each, the new one is found and the old one is not.
+async fn keep_renaming(app: &TestApp, worker: usize, stop: &AtomicBool) -> usize {
+    let id = format!("l{worker}");
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let mut body = location(&id, "1");
+        body["partOf"] = json!({"reference": format!("Location/parent{}", number % 3)});
+        body["identifier"] = json!([{"system": "https://example.org/places", "value": format!("{id}-{number}")},
+            {"system": "https://example.org/places", "value": format!("{id}-stays")}]);
+        let answer = app.put(&format!("Location/{id}"), &body).await;
+        assert!(answer.status < 300, "{}", answer.text);
+        let stays = app.get(&format!("Location?identifier={id}-stays")).await.expect(200);
+        assert_eq!(stays["total"], 1, "a row that belongs was missing for a while");
+    }
+    number
+}
+
+async fn a_reindex_is_right_while_writes_go_on(app: &TestApp) {
+    for worker in 0..4 {
+        app.put(&format!("Location/l{worker}"), &location(&format!("l{worker}"), "0")).await.expect(201);
+    }
+    let stop = AtomicBool::new(false);
+    let reindexing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        for _ in 0..20 {
+            reindex(app).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (a, b, c, d, ()) = tokio::join!(
+        keep_renaming(app, 0, &stop),
+        keep_renaming(app, 1, &stop),
+        keep_renaming(app, 2, &stop),
+        keep_renaming(app, 3, &stop),
+        reindexing
+    );
+    assert!([a, b, c, d].iter().all(|writes| *writes > 1), "writes went on: {a} {b} {c} {d}");
+    let during = derived(app).await;
+    reindex(app).await;
+    assert_eq!(derived(app).await, during, "nothing was left to mend");
+    for (worker, last) in [a, b, c, d].iter().enumerate() {
+        assert_eq!(app.get(&format!("Location?identifier=l{worker}-{last}")).await.expect(200)["total"], 1);
+        assert_eq!(app.get(&format!("Location?identifier=l{worker}-{}", last - 1)).await.expect(200)["total"], 0);
+    }
+}
