@@ -46,7 +46,7 @@ fn update(connection: &Connection, number: usize, seq: i64, chain: &str, n: u64)
         .expect("a statement")
         .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
         .expect("the bed");
-    let status = if n / BEDS as u64 % 2 == 0 { 'O' } else { 'U' };
+    let status = if (n / BEDS as u64).is_multiple_of(2) { 'O' } else { 'U' };
     let body = bed(number, status, n);
     let code = status.to_string();
     run(

@@ -5,6 +5,12 @@
 //! Nothing named: all of it; `postgres` needs a server (`FSYNC=on tests/with-postgres cargo bench …`). Each figure is the
 //! middle one of several rounds in which the gateway and its bare loop take turns.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on ends, and it prints figures"
+)]
+
 mod bare;
 mod client;
 mod gateway;

@@ -20,7 +20,7 @@ fn write_request(clients: usize) -> impl Fn(usize, u64) -> Vec<u8> + Send + Sync
     let own = (BEDS / clients).max(1);
     move |client, n| {
         let number = (client * own + usize::try_from(n).unwrap_or(0) % own) % BEDS;
-        let status = if n / own as u64 % 2 == 0 { 'O' } else { 'U' };
+        let status = if (n / own as u64).is_multiple_of(2) { 'O' } else { 'U' };
         put(&format!("/fhir/Location/bed-{number}"), &bed(number, status, n))
     }
 }

@@ -239,3 +239,46 @@ fn mended(mut bundle: Value) -> Value {
     }
     bundle
 }
+
+/// What the README sends fits the profiles and the demo region that it is sent to.
+#[test]
+fn files_ready_to_send_fit_the_demo_region() {
+    use kakehashi::demo::{Plan, region};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let (mut named, mut identifiers) = (BTreeSet::new(), BTreeSet::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let errors = kakehashi::exchange::check_text(&definitions(), text.as_bytes(), 64);
+        let errors: Vec<_> = errors.iter().filter(|issue| issue.is_error()).map(|issue| &issue.en).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", path.display());
+        references(&serde_json::from_str(&text).unwrap(), &mut named);
+        let resource: Value = serde_json::from_str(&text).unwrap();
+        if resource["resourceType"] == "Location" {
+            identifiers.insert(resource["identifier"][0]["value"].as_str().unwrap().to_owned());
+        }
+    }
+    for resource in region(&Plan::default(), chrono::Utc::now()) {
+        let key = format!("{}/{}", resource.get_str("resourceType").unwrap(), resource.get_str("id").unwrap());
+        named.remove(&key);
+        let values = resource.items("identifier").iter().filter_map(|identifier| identifier.get_str("value"));
+        values.for_each(|value| {
+            identifiers.remove(value);
+        });
+    }
+    assert!(named.is_empty(), "not in the demo region: {named:?}");
+    assert!(identifiers.is_empty(), "not in the demo region: {identifiers:?}");
+}
+
+/// Every literal `Type/id` that the content refers to.
+fn references(node: &Value, found: &mut BTreeSet<String>) {
+    match node {
+        Value::Object(members) => {
+            let literal = members.get("reference").and_then(Value::as_str).filter(|text| !text.starts_with("urn:"));
+            found.extend(literal.map(str::to_owned));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}

@@ -1,4 +1,5 @@
-//! Modules depend one way, and two libraries keep to one module each (ARCHITECTURE.md, "The map").
+//! What the documents say of the sources: modules depend one way, libraries keep to their modules (ARCHITECTURE.md, "The
+//! map"), settings are those of the README.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -166,4 +167,15 @@ fn paths_are_read_as_rust_reads_them() {
     assert_eq!(names("use crate::store::{self, Version};"), "store");
     assert_eq!(names("use crate::{fhir::{id, json}, store};"), "fhir store");
     assert_eq!(names("let x = crate::search::date_range(y); kakehashi_crate::z"), "search");
+}
+
+/// The README's table of settings is `SETTINGS`, word for word.
+#[test]
+fn the_readme_has_every_setting() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    for (name, default, meaning) in kakehashi::config::SETTINGS {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        let row = format!("| `{name}` | {default} | {meaning} |");
+        assert!(readme.contains(&row), "not in the README: {row}");
+    }
 }
