@@ -126,7 +126,15 @@ async fn patiently(gateway: &Gateway, caller: &Caller, text: &[u8]) -> Result<Im
 
 fn describe(name: &str, error: &Error) -> Vec<String> {
     let issues = error.issues.iter().filter(|issue| issue.is_error()).take(5);
-    issues.map(|issue| format!("{name}: {}: {}", issue.expression.as_deref().filter(|place| !place.is_empty()).unwrap_or("-"), issue.en)).collect()
+    issues
+        .map(|issue| {
+            format!(
+                "{name}: {}: {}",
+                issue.expression.as_deref().filter(|place| !place.is_empty()).unwrap_or("-"),
+                issue.en
+            )
+        })
+        .collect()
 }
 
 fn find_files(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {

@@ -113,7 +113,8 @@ fn may_link(name: &str, text: &str) -> bool {
 
 /// Elements of prose, and those of type canonical, which R4 leaves alone.
 fn is_text(name: &str) -> bool {
-    matches!(name, "description" | "name" | "display" | "comment" | "valueMarkdown" | "profile") || name.ends_with("Canonical")
+    matches!(name, "description" | "name" | "display" | "comment" | "valueMarkdown" | "profile")
+        || name.ends_with("Canonical")
 }
 
 /// The server's part of a RESTful URL: `http://a/fhir` of `http://a/fhir/Patient/1`.

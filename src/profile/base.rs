@@ -97,7 +97,6 @@ fn element(type_name: &str, kind: Kind, fact: &ElementFacts, leaf: &str, child: 
         },
         modifier: fact.modifier == 1,
         summary: fact.summary == 1,
-        must_support: false,
         slicing: None,
         refused_members: Vec::new(),
     }

@@ -126,7 +126,6 @@ impl<'r> Builder<'r> {
             },
             modifier: base.modifier,
             summary: base.summary,
-            must_support: node.facts.get("mustSupport") == Some(&Value::Bool(true)),
             slicing: None,
             refused_members: refused,
         }

@@ -81,7 +81,6 @@ pub struct Element {
     pub rules: ValueRules,
     pub modifier: bool,
     pub summary: bool,
-    pub must_support: bool,
     pub slicing: Option<Slicing>,
     /// A profile that narrows a choice: members that the base has and this element leaves out.
     pub refused_members: Vec<String>,

@@ -31,7 +31,6 @@ pub struct CodeSystem {
 }
 
 pub struct Concept {
-    pub display: String,
     parents: Vec<String>,
     is_abstract: bool,
 }
@@ -214,7 +213,7 @@ impl CodeSystem {
         for row in facts["concepts"].as_array().into_iter().flatten() {
             let text = |at: usize| row[at].as_str().unwrap_or_default();
             let parents = Some(text(2)).filter(|parent| !parent.is_empty()).map(str::to_owned).into_iter().collect();
-            system.push(text(0), text(1), parents, !row[3].is_null());
+            system.push(text(0), parents, !row[3].is_null());
         }
         for pair in facts["parents"].as_array().into_iter().flatten() {
             if let (Some(child), Some(parent)) = (pair[0].as_str(), pair[1].as_str())
@@ -240,7 +239,7 @@ impl CodeSystem {
         for concept in concepts.as_array().into_iter().flatten() {
             let code = concept["code"].as_str().unwrap_or_default();
             let parents = parent.map(str::to_owned).into_iter().collect();
-            self.push(code, concept["display"].as_str().unwrap_or_default(), parents, false);
+            self.push(code, parents, false);
             self.push_tree(&concept["concept"], Some(code), depth + 1);
         }
     }
@@ -249,10 +248,9 @@ impl CodeSystem {
         CodeSystem { url: url.to_owned(), complete, case_sensitive, concepts: HashMap::new(), order: Vec::new() }
     }
 
-    fn push(&mut self, code: &str, display: &str, parents: Vec<String>, is_abstract: bool) {
-        let display = if display.is_empty() { code } else { display }.to_owned();
+    fn push(&mut self, code: &str, parents: Vec<String>, is_abstract: bool) {
         self.order.push(code.to_owned());
-        self.concepts.insert(self.key(code), Concept { display, parents, is_abstract });
+        self.concepts.insert(self.key(code), Concept { parents, is_abstract });
     }
 
     fn key(&self, code: &str) -> String {

@@ -60,15 +60,18 @@ async fn a_batch_knows_every_interaction(app: &TestApp) {
     let patch = json!({"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
         {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Location.name"},
         {"name": "value", "valueString": "2"}]}]});
-    let found = batch(app, json!([
-        {"resource": patch, "request": {"method": "PATCH", "url": "Location/a"}},
-        {"request": {"method": "DELETE", "url": "Location/gone"}},
-        {"resource": identified("x"), "request": {"method": "POST", "url": "Location"}},
-        {"request": {"method": "GET", "url": "metadata"}},
-        {"request": {"method": "GET", "url": "Location/a/_history/1"}},
-        {"request": {"method": "GET", "url": format!("{}/Location/gone/_history", app.base)}},
-        {"request": {"method": "GET", "url": "Location?_id=none"}}
-    ]))
+    let found = batch(
+        app,
+        json!([
+            {"resource": patch, "request": {"method": "PATCH", "url": "Location/a"}},
+            {"request": {"method": "DELETE", "url": "Location/gone"}},
+            {"resource": identified("x"), "request": {"method": "POST", "url": "Location"}},
+            {"request": {"method": "GET", "url": "metadata"}},
+            {"request": {"method": "GET", "url": "Location/a/_history/1"}},
+            {"request": {"method": "GET", "url": format!("{}/Location/gone/_history", app.base)}},
+            {"request": {"method": "GET", "url": "Location?_id=none"}}
+        ]),
+    )
     .await;
     assert_eq!(statuses(&found), ["200", "204", "201", "200", "200", "200", "200"]);
     assert_eq!(found[0]["response"]["etag"], "W/\"2\"");
@@ -89,20 +92,24 @@ async fn entries_on_one_target_keep_their_order(app: &TestApp) {
 async fn a_batch_honours_conditions(app: &TestApp) {
     app.post("Location", &identified("x")).await.expect(201);
     app.put("Location/a", &location("a", "1")).await.expect(201);
-    let found = batch(app, json!([
-        {"resource": identified("x"), "request": {"method": "POST", "url": "Location",
-            "ifNoneExist": "identifier=https://example.org/places|x"}},
-        {"resource": location("a", "2"), "request": {"method": "PUT", "url": "Location/a", "ifMatch": "W/\"9\""}},
-        {"request": {"method": "GET", "url": "Location/a", "ifNoneMatch": "W/\"1\""}},
-        {"request": {"method": "DELETE", "url": "Location?identifier=https://example.org/places|none"}}
-    ]))
+    let found = batch(
+        app,
+        json!([
+            {"resource": identified("x"), "request": {"method": "POST", "url": "Location",
+                "ifNoneExist": "identifier=https://example.org/places|x"}},
+            {"resource": location("a", "2"), "request": {"method": "PUT", "url": "Location/a", "ifMatch": "W/\"9\""}},
+            {"request": {"method": "GET", "url": "Location/a", "ifNoneMatch": "W/\"1\""}},
+            {"request": {"method": "DELETE", "url": "Location?identifier=https://example.org/places|none"}}
+        ]),
+    )
     .await;
     assert_eq!(statuses(&found), ["200", "412", "304", "204"]);
 }
 
 async fn a_bundle_inside_a_batch_is_refused_alone(app: &TestApp) {
     let inner = json!({"resourceType": "Bundle", "type": "batch", "entry": [put("b", "1")]});
-    let found = batch(app, json!([{"resource": inner, "request": {"method": "POST", "url": "/"}}, put("a", "1")])).await;
+    let found =
+        batch(app, json!([{"resource": inner, "request": {"method": "POST", "url": "/"}}, put("a", "1")])).await;
     assert_eq!(statuses(&found), ["400", "201"]);
     app.get("Location/b").await.expect_refusal(404);
 }

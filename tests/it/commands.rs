@@ -69,9 +69,11 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let made = |name: &str| folder.path().join(format!("{name}.db")).exists();
     assert_eq!(code(&kakehashi(&["migrate", "--config", &file]).output().unwrap()), 0);
     assert!(made("file"));
-    let environment = kakehashi(&["migrate", "--config", &file]).env("KAKEHASHI_DATABASE_URL", url("environment")).output();
+    let environment =
+        kakehashi(&["migrate", "--config", &file]).env("KAKEHASHI_DATABASE_URL", url("environment")).output();
     assert!(environment.unwrap().status.success() && made("environment"));
-    let flag = kakehashi(&["migrate", "--database-url", &url("flag")]).env("KAKEHASHI_DATABASE_URL", url("other")).output();
+    let flag =
+        kakehashi(&["migrate", "--database-url", &url("flag")]).env("KAKEHASHI_DATABASE_URL", url("other")).output();
     assert!(flag.unwrap().status.success() && made("flag") && !made("other"));
 }
 
@@ -90,7 +92,8 @@ fn migrate_tells_what_it_did_and_then_that_nothing_is_left() {
 fn validate_ends_with_0_1_or_2() {
     let folder = tempfile::tempdir().unwrap();
     let valid = format!("{EXAMPLES}/kh-bed--bed-3e-301-1.json");
-    let invalid = write(folder.path(), "invalid.json", json!({"resourceType": "Location", "status": "zzz"}).to_string());
+    let invalid =
+        write(folder.path(), "invalid.json", json!({"resourceType": "Location", "status": "zzz"}).to_string());
     let broken = write(folder.path(), "broken.json", "{\"resourceType\": ");
     let good = run(&["validate", &valid]);
     assert_eq!(code(&good), 0, "{}", text(&good.stdout));
@@ -112,7 +115,8 @@ async fn total(url: &str, path: &str) -> Value {
 fn import_folder(folder: &Path) -> String {
     let files = folder.join("files");
     std::fs::create_dir(&files).unwrap();
-    let transaction = |entries: Value| json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string();
+    let transaction =
+        |entries: Value| json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}).to_string();
     let post = |value: &str| json!({"resource": identified(value), "request": {"method": "POST", "url": "Location"}});
     let invalid = json!({"resource": {"resourceType": "Location", "status": "zzz"}, "request": {"method": "POST", "url": "Location"}});
     write(&files, "1-single.json", location("single", "1").to_string());
@@ -134,11 +138,16 @@ async fn import_is_whole_counted_and_repeatable(url: &str) {
     let first = run(&["import", &files, "--database-url", url, "--log", "off"]);
     assert_eq!((code(&first), text(&first.stdout).trim()), (1, "6 created, 0 updated, 0 unchanged, 3 items refused."));
     let told = text(&first.stderr);
-    for place in ["2-half.json: Bundle.entry[1].resource.status", "4-lines.ndjson:4: Location.status", "4-lines.ndjson:5: "] {
+    for place in
+        ["2-half.json: Bundle.entry[1].resource.status", "4-lines.ndjson:4: Location.status", "4-lines.ndjson:5: "]
+    {
         assert!(told.contains(place), "{place} in {told}");
     }
     let second = run(&["import", &files, "--database-url", url, "--log", "off"]);
-    assert_eq!((code(&second), text(&second.stdout).trim()), (1, "0 created, 0 updated, 6 unchanged, 3 items refused."));
+    assert_eq!(
+        (code(&second), text(&second.stdout).trim()),
+        (1, "0 created, 0 updated, 6 unchanged, 3 items refused.")
+    );
     assert_eq!(total(url, "Location").await, 6);
     assert_eq!(total(url, "_history").await, 6);
 }
@@ -174,7 +183,8 @@ async fn an_import_that_was_killed_can_be_run_again() {
         let entry = |part: &str| json!({"resource": identified(&format!("{n}{part}")), "request": {"method": "POST", "url": "Location"}});
         json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry("a"), entry("b")]}).to_string()
     });
-    let lines: Vec<String> = (0..count).map(|n| if n % 2 == 0 { pair(n) } else { identified(&n.to_string()).to_string() }).collect();
+    let lines: Vec<String> =
+        (0..count).map(|n| if n % 2 == 0 { pair(n) } else { identified(&n.to_string()).to_string() }).collect();
     let file = write(folder.path(), "lines.ndjson", lines.join("\n"));
     let arguments = ["import", &file, "--database-url", &url, "--log", "off"];
     let mut child = kakehashi(&arguments).stdout(std::process::Stdio::null()).spawn().unwrap();

@@ -126,7 +126,8 @@ async fn conditions_that_are_not_known_are_refused(app: &TestApp) {
 }
 
 async fn put_with_if_none_match_star_creates_only(app: &TestApp) {
-    let put = |name: &'static str| app.request("PUT", "Location/a").header("If-None-Match", "*").json(&location("a", name));
+    let put =
+        |name: &'static str| app.request("PUT", "Location/a").header("If-None-Match", "*").json(&location("a", name));
     put("1").send().await.expect(201);
     put("2").send().await.expect_refusal(412);
     assert_eq!(app.get("Location/a").await.expect(200)["name"], "1");
@@ -156,7 +157,8 @@ async fn parallel_conditional_updates_make_one_resource(app: &TestApp) {
 async fn parallel_creates_with_different_words_for_one_condition_make_one_resource(app: &TestApp) {
     for round in 0..5 {
         let name = format!("m{round}");
-        let words = [format!("identifier={name}"), format!("identifier={PLACES}|{name}"), format!("identifier=other,{name}")];
+        let words =
+            [format!("identifier={name}"), format!("identifier={PLACES}|{name}"), format!("identifier=other,{name}")];
         let body = identified(&name);
         let create = |n: usize| create_if_none(app, &words[n % 3], &body);
         let statuses: Vec<u16> = join_all((0..18).map(create)).await.iter().map(|answer| answer.status).collect();
@@ -195,6 +197,11 @@ async fn parallel_conditional_updates_and_renames_never_revive_a_name(app: &Test
         let (first, second) = tokio::join!(app.put(&path, &conditional), app.put(&target, &renamed));
         second.expect(200);
         // Whatever came first, the rename's content is the last word on its own resource.
-        assert_eq!(app.get(&target).await.expect(200)["name"], "renamed", "the conditional update answered {}", first.status);
+        assert_eq!(
+            app.get(&target).await.expect(200)["name"],
+            "renamed",
+            "the conditional update answered {}",
+            first.status
+        );
     }
 }

@@ -121,7 +121,10 @@ async fn sigterm_finishes_what_was_accepted_and_takes_no_more() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     served.signal("TERM");
     let address = served.address();
-    assert!(eventually(Duration::from_secs(5), || async { TcpStream::connect(&address).is_err() }).await, "it still listens");
+    assert!(
+        eventually(Duration::from_secs(5), || async { TcpStream::connect(&address).is_err() }).await,
+        "it still listens"
+    );
     stream.write_all(rest.as_bytes()).unwrap();
     let (answer, _) = read_all(stream);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
@@ -180,7 +183,8 @@ async fn a_full_disk_answers_503_and_service_resumes_when_there_is_space() {
     assert_eq!(served.get(&format!("Location/l{acknowledged}")).await.unwrap().0, 404, "nothing of it was written");
     std::fs::remove_file(&ballast).unwrap();
     let path = format!("Location/l{acknowledged}");
-    let resumed = eventually(Duration::from_secs(10), || async { served.put(&path, &big(acknowledged)).await.unwrap().0 == 201 });
+    let resumed =
+        eventually(Duration::from_secs(10), || async { served.put(&path, &big(acknowledged)).await.unwrap().0 == 201 });
     assert!(resumed.await);
     let (_, found) = served.get("Location?_summary=count").await.unwrap();
     assert_eq!(found["total"], acknowledged + 1);
@@ -204,7 +208,10 @@ async fn a_vanished_postgres_answers_503_and_service_resumes_by_itself() {
         assert_eq!(read.status().as_u16(), 503);
         assert!(read.headers().contains_key("retry-after"));
         let outcome: Value = serde_json::from_str(&read.text().await.unwrap()).unwrap();
-        assert_eq!((&outcome["resourceType"], &outcome["issue"][0]["code"]), (&json!("OperationOutcome"), &json!("transient")));
+        assert_eq!(
+            (&outcome["resourceType"], &outcome["issue"][0]["code"]),
+            (&json!("OperationOutcome"), &json!("transient"))
+        );
         let written = served.put("Location/lost", &location("lost", "1")).await.unwrap();
         assert_eq!(written.0, 503);
         tokio::task::block_in_place(|| database.up());

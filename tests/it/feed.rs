@@ -39,7 +39,8 @@ async fn write_late(url: &str, stamped: tokio::sync::oneshot::Sender<()>, wait: 
     let Stamp { tx, at, first_seq: seq, first_key: key } = stamps[0];
     let body = json!({"resourceType": "Location", "id": "late", "meta": {"versionId": "1"}}).to_string();
     let resource = format!("INSERT INTO resource VALUES ({key}, 'Location', 'late', 1, {seq}, false)");
-    let version = format!("INSERT INTO resource_version VALUES ({seq}, {key}, 'Location', 1, 'PUT', {at}, {tx}, '{body}')");
+    let version =
+        format!("INSERT INTO resource_version VALUES ({seq}, {key}, 'Location', 1, 'PUT', {at}, {tx}, '{body}')");
     connection.execute(Sql::new(resource)).await.unwrap();
     connection.execute(Sql::new(version)).await.unwrap();
     stamped.send(()).unwrap();
@@ -85,7 +86,8 @@ async fn poll_carelessly(poller: &mut Poller, url: &str) {
     }
     let since: i64 = poller.since.as_ref().map_or(0, |since| since.parse().unwrap());
     let mut connection = Database::open(url).await.unwrap().reader().await.unwrap();
-    let text = "SELECT v.at, r.rid FROM resource_version v JOIN resource r ON r.key = v.key WHERE v.at >= ? ORDER BY v.seq";
+    let text =
+        "SELECT v.at, r.rid FROM resource_version v JOIN resource r ON r.key = v.key WHERE v.at >= ? ORDER BY v.seq";
     let rows: Vec<Row> = connection.load(Sql::new(text).bind(since)).await.unwrap();
     for row in rows {
         poller.learn(&format!("{:015}", row.at), row.rid);
@@ -132,7 +134,11 @@ async fn pollers_miss_nothing_of_grouped_conditional_creates() {
         let app = if n.is_multiple_of(2) { &first } else { &second };
         let criteria = format!("identifier=https://example.org/places|c{n}");
         async move {
-            app.request("POST", "Location").header("If-None-Exist", &criteria).json(&identified(&format!("c{n}"))).send().await
+            app.request("POST", "Location")
+                .header("If-None-Exist", &criteria)
+                .json(&identified(&format!("c{n}")))
+                .send()
+                .await
         }
     };
     let mut poller = Poller::default();
@@ -216,7 +222,9 @@ async fn plain_puts_over_two_gateways_all_make_a_version() {
     let Some((first, second)) = two_gateways().await else { return };
     let update = |n: usize| {
         let app = if n.is_multiple_of(2) { &first } else { &second };
-        async move { app.put(&format!("Location/l{}", n % 3), &location(&format!("l{}", n % 3), &n.to_string())).await.status }
+        async move {
+            app.put(&format!("Location/l{}", n % 3), &location(&format!("l{}", n % 3), &n.to_string())).await.status
+        }
     };
     let statuses = join_all((0..90).map(update)).await;
     assert!(statuses.iter().all(|status| *status == 200 || *status == 201), "{statuses:?}");

@@ -53,7 +53,10 @@ async fn instance_history_tells_every_version_newest_first(app: &TestApp) {
     let patch = r#"[{"op":"replace","path":"/name","value":"3"}]"#;
     app.request("PATCH", "Location/a").raw("application/json-patch+json", patch).send().await.expect(200);
     let bundle = app.get("Location/a/_history").await.expect(200);
-    assert_eq!((&bundle["resourceType"], &bundle["type"], &bundle["total"]), (&json!("Bundle"), &json!("history"), &json!(3)));
+    assert_eq!(
+        (&bundle["resourceType"], &bundle["type"], &bundle["total"]),
+        (&json!("Bundle"), &json!("history"), &json!(3))
+    );
     let found = entries(&bundle);
     let names: Vec<&Value> = found.iter().map(|entry| &entry["resource"]["name"]).collect();
     assert_eq!(names, ["3", "2", "1"]);
@@ -124,7 +127,10 @@ async fn at_takes_versions_that_were_current_then(app: &TestApp) {
         let path = format!("Location/a/_history?_at={moment}");
         async move {
             let bundle = app.get(&path).await.expect(200);
-            entries(&bundle).iter().map(|entry| entry["resource"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+            entries(&bundle)
+                .iter()
+                .map(|entry| entry["resource"]["name"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
         }
     };
     assert_eq!(at(&second).await, ["2"]);

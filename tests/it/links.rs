@@ -58,9 +58,14 @@ async fn urn_references_are_rewritten_circular_ones_too(app: &TestApp) {
 
 async fn references_by_the_bundles_own_urls_are_rewritten(app: &TestApp) {
     let remote = |id: &str| format!("http://elsewhere.example/fhir/Location/{id}");
-    let found = stored(app, json!([
-        post(&remote("1"), "a", ""), post(&remote("2"), "b", "Location/1"), post(&remote("3"), "c", &remote("1"))
-    ]))
+    let found = stored(
+        app,
+        json!([
+            post(&remote("1"), "a", ""),
+            post(&remote("2"), "b", "Location/1"),
+            post(&remote("3"), "c", &remote("1"))
+        ]),
+    )
     .await;
     assert_eq!(found[1]["partOf"]["reference"], own(&found[0]), "relative to the entry's own server");
     assert_eq!(found[2]["partOf"]["reference"], own(&found[0]));
@@ -90,7 +95,8 @@ async fn version_specific_references_stay_version_specific(app: &TestApp) {
             "request": {"method": "PUT", "url": "Location/standing"}})
     };
     let created = post(A, "a", "");
-    let (to_new, to_updated) = (post(B, "b", &format!("{A}/_history/7")), post("urn:uuid:c", "c", "Location/standing/_history/1"));
+    let (to_new, to_updated) =
+        (post(B, "b", &format!("{A}/_history/7")), post("urn:uuid:c", "c", "Location/standing/_history/1"));
     let mut to_updated = to_updated;
     to_updated["fullUrl"] = json!(format!("{}/Location/xyz", app.base));
     let found = stored(app, json!([created, to_new, to_updated.clone(), update("2")])).await;
@@ -126,7 +132,10 @@ async fn a_conditional_reference_without_one_match_undoes_all(app: &TestApp) {
     let reference = format!("Location?identifier={X}");
     let entries = || json!([post(B, "b", ""), post(A, "a", &reference)]);
     let outcome = transact(app, entries()).await.expect_refusal(412);
-    assert!(outcome["issue"][0]["expression"][0].as_str().unwrap_or_default().starts_with("Bundle.entry[1]"), "{outcome}");
+    assert!(
+        outcome["issue"][0]["expression"][0].as_str().unwrap_or_default().starts_with("Bundle.entry[1]"),
+        "{outcome}"
+    );
     app.post("Location", &identified("x")).await.expect(201);
     app.post("Location", &identified("x")).await.expect(201);
     let outcome = transact(app, entries()).await.expect_refusal(412);

@@ -109,7 +109,8 @@ async fn a_patch_that_makes_the_content_invalid_is_422(app: &TestApp) {
 }
 
 async fn a_patch_keeps_decimals_as_they_were_written(app: &TestApp) {
-    let text = r#"{"resourceType":"Location","id":"a","name":"北棟","position":{"longitude":135.4690,"latitude":34.78100e0}}"#;
+    let text =
+        r#"{"resourceType":"Location","id":"a","name":"北棟","position":{"longitude":135.4690,"latitude":34.78100e0}}"#;
     app.request("PUT", "Location/a").text(text).send().await.expect(201);
     json_patch(app, "Location/a", &rename("南棟")).await.expect(200);
     let stored = app.get("Location/a").await.text;

@@ -39,7 +39,8 @@ pub struct Served {
 impl Served {
     /// Starts it on a free port, with settings as environment variables (`("write_queue", "8")`).
     pub fn start(database_url: &str, settings: &[(&str, &str)]) -> Served {
-        let mut command = kakehashi(&["serve", "--listen", "127.0.0.1:0", "--database-url", database_url, "--log", "warn"]);
+        let mut command =
+            kakehashi(&["serve", "--listen", "127.0.0.1:0", "--database-url", database_url, "--log", "warn"]);
         for (name, value) in settings {
             command.env(format!("KAKEHASHI_{}", name.to_uppercase()), value);
         }
@@ -66,7 +67,8 @@ impl Served {
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
-        answered(self.client.put(self.url(path)).header("content-type", "application/fhir+json").body(body.to_string())).await
+        answered(self.client.put(self.url(path)).header("content-type", "application/fhir+json").body(body.to_string()))
+            .await
     }
 
     /// `/healthz` or `/readyz`.
@@ -122,7 +124,8 @@ impl PostgresServer {
             println!("skipped: not run by tests/with-postgres");
             return None;
         }
-        let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path()).collect();
+        let mut versions: Vec<PathBuf> =
+            std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten().map(|entry| entry.path()).collect();
         versions.sort();
         let bin = versions.pop()?.join("bin");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -141,7 +144,10 @@ impl PostgresServer {
 
     pub fn up(&self) {
         let folder = self.folder.path().display();
-        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=100", self.port);
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=100",
+            self.port
+        );
         let log = format!("{folder}/log");
         self.program("pg_ctl", &["-D", &self.data(), "-w", "-l", &log, "-o", &options, "start"]);
     }
@@ -165,7 +171,8 @@ impl PostgresServer {
         } else {
             Command::new(program)
         };
-        let done = command.args(arguments).current_dir("/tmp").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        let done =
+            command.args(arguments).current_dir("/tmp").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(done.success(), "{name} {arguments:?}");
     }
 }

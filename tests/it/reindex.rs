@@ -108,7 +108,8 @@ async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {
     assert_ne!(derived(app).await, before);
     assert!(reindex(app).await > 30);
     let after = derived(app).await;
-    let differing: Vec<_> = before.iter().chain(&after).filter(|line| !(before.contains(line) && after.contains(line))).collect();
+    let differing: Vec<_> =
+        before.iter().chain(&after).filter(|line| !(before.contains(line) && after.contains(line))).collect();
     assert!(differing.is_empty(), "{differing:#?}");
     assert_eq!(app.get("Location?identifier=https://example.org/places|x").await.expect(200)["total"], 1);
     assert_eq!(app.get("Location?identifier=https://example.org/places|gone").await.expect(200)["total"], 0);

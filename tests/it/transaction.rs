@@ -65,7 +65,8 @@ async fn stored(app: &TestApp) -> Value {
 
 async fn responses_stand_in_the_order_of_the_entries(app: &TestApp) {
     app.put("Location/old", &location("old", "1")).await.expect(201);
-    let found = done(app, json!([only("GET", "Location/a"), put("a", "1"), post("x"), only("DELETE", "Location/old")])).await;
+    let found =
+        done(app, json!([only("GET", "Location/a"), put("a", "1"), post("x"), only("DELETE", "Location/old")])).await;
     assert_eq!(statuses(&found), ["200", "201", "201", "204"]);
     assert_eq!(found[0]["resource"]["name"], "1");
     let created = &found[1]["response"];
@@ -107,7 +108,8 @@ async fn every_invalid_entry_is_told_with_its_place(app: &TestApp) {
             "request": {"method": "PUT", "url": format!("Location/{id}")}})
     };
     let outcome = transact(app, json!([invalid("a"), put("b", "1"), invalid("c")])).await.expect_refusal(422);
-    let places: Vec<&Value> = outcome["issue"].as_array().unwrap().iter().map(|issue| &issue["expression"][0]).collect();
+    let places: Vec<&Value> =
+        outcome["issue"].as_array().unwrap().iter().map(|issue| &issue["expression"][0]).collect();
     assert!(places.contains(&&json!("Bundle.entry[0].resource.status")), "{outcome}");
     assert!(places.contains(&&json!("Bundle.entry[2].resource.status")), "{outcome}");
 }
@@ -117,7 +119,8 @@ async fn the_order_of_entries_does_not_matter(app: &TestApp) {
     let old = app.post("Location", &identified("x")).await.expect(201)["id"].as_str().unwrap().to_owned();
     let criteria = "identifier=https://example.org/places|x";
     let create = with(post("x"), "ifNoneExist", criteria);
-    let entries = json!([only("GET", "Location/a"), put("a", "new"), create, only("DELETE", &format!("Location/{old}"))]);
+    let entries =
+        json!([only("GET", "Location/a"), put("a", "new"), create, only("DELETE", &format!("Location/{old}"))]);
     let found = done(app, entries).await;
     assert_eq!(statuses(&found), ["200", "201", "201", "204"], "the deleted one is no match");
     assert_eq!(found[0]["resource"]["name"], "new");
@@ -227,7 +230,8 @@ async fn a_json_patch_in_a_binary_works_inside(app: &TestApp) {
 
 async fn reads_see_what_the_transaction_writes(app: &TestApp) {
     app.put("Location/a", &location("a", "1")).await.expect(201);
-    let found = done(app, json!([only("GET", "Location/a"), put("a", "2"), only("GET", "Location/a?_elements=name")])).await;
+    let found =
+        done(app, json!([only("GET", "Location/a"), put("a", "2"), only("GET", "Location/a?_elements=name")])).await;
     assert_eq!((&found[0]["resource"]["name"], &found[0]["response"]["etag"]), (&json!("2"), &json!("W/\"2\"")));
     assert_eq!((&found[2]["resource"]["name"], found[2]["resource"].get("status")), (&json!("2"), None));
 }
@@ -239,7 +243,13 @@ async fn a_search_in_a_transaction_sees_what_it_writes(app: &TestApp) {
 }
 
 async fn a_read_that_cannot_be_understood_undoes_all(app: &TestApp) {
-    for url in ["Location?identifier:nonsense=x", "Location/a/b/c", "Nonsense?_id=1", "Location/$nothing", "Location?_lastUpdated=x"] {
+    for url in [
+        "Location?identifier:nonsense=x",
+        "Location/a/b/c",
+        "Nonsense?_id=1",
+        "Location/$nothing",
+        "Location?_lastUpdated=x",
+    ] {
         let outcome = transact(app, json!([put("a", "1"), only("GET", url)])).await;
         assert!([400, 404].contains(&outcome.status), "{url}: {}", outcome.text);
     }
