@@ -14,15 +14,26 @@ pub struct Process {
 
 impl Process {
     pub async fn start(database_url: &str, flags: &[(&str, &str)]) -> Process {
+        Process::run(Command::new(env!("CARGO_BIN_EXE_kakehashi")), database_url, flags).await
+    }
+
+    /// Alone on the first processor.
+    pub async fn pinned(database_url: &str) -> Process {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", env!("CARGO_BIN_EXE_kakehashi")]);
+        Process::run(command, database_url, &[]).await
+    }
+
+    async fn run(mut command: Command, database_url: &str, flags: &[(&str, &str)]) -> Process {
         let started = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kakehashi"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--database-url", database_url]);
         for (name, value) in flags {
             command.env(format!("KAKEHASHI_{}", name.to_uppercase()), value);
         }
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the gateway");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its first line");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        output.read_line(&mut line).expect("its first line");
         let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("its address");
         let address = address.to_owned();
         let mut connection = super::client::Connection::open(&address).await;

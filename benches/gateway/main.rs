@@ -51,9 +51,18 @@ impl Plan {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
-    if arguments.peek().is_some_and(|first| first == "bare-axum") {
-        bare::serve_axum(arguments.nth(1).unwrap_or_default());
-        return ExitCode::SUCCESS;
+    match arguments.peek().map(String::as_str) {
+        Some("bare-axum") => {
+            bare::serve_axum(arguments.nth(1).unwrap_or_default());
+            return ExitCode::SUCCESS;
+        }
+        Some("read-load") => {
+            let mut next = || arguments.next().unwrap_or_default();
+            let (_, address, seconds) = (next(), next(), next());
+            measure::read_load(&address, seconds.parse().unwrap_or(1));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let plan = Plan::read(arguments);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

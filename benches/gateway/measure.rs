@@ -104,15 +104,24 @@ pub async fn postgres(plan: &Plan) {
     println!("  grouping switched off: {single:.0}/s; ratio {:.1}", grouped / single);
 }
 
-/// Reads by id, against axum that serves the same bytes.
+/// Readers of the reading benchmark.
+const READERS: usize = 16;
+
+/// Reads by id, against axum that serves the same bytes: each server alone on the first processor, the client on the
+/// second, so that what is compared is what a server does, not how the two share.
 pub async fn reads(plan: &Plan) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-    let gateway = Process::start(&url, &[]).await;
-    fill(&gateway.address).await;
+    let filled = Process::start(&url, &[]).await;
+    fill(&filled.address).await;
+    drop(filled);
     let text = folder.path().join("text.json");
     std::fs::write(&text, bed(1, 'O', 0)).expect("the text");
-    let mut axum = Command::new(std::env::current_exe().expect("this program"))
+    let this = std::env::current_exe().expect("this program");
+    let gateway = Process::pinned(&url).await;
+    let mut axum = Command::new("taskset")
+        .args(["-c", "0"])
+        .arg(&this)
         .args(["bare-axum", &text.display().to_string()])
         .stdout(Stdio::piped())
         .spawn()
@@ -120,19 +129,30 @@ pub async fn reads(plan: &Plan) {
     let mut line = String::new();
     BufReader::new(axum.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
     let bare_address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let (time, clients) = (Duration::from_secs(plan.seconds), 16);
+    let measured = |address: &str| {
+        let seconds = plan.seconds.to_string();
+        let client =
+            Command::new("taskset").args(["-c", "1"]).arg(&this).args(["read-load", address, &seconds]).output();
+        let figure = String::from_utf8(client.expect("the client").stdout).expect("a figure");
+        figure.trim().parse::<f64>().expect("a figure")
+    };
     let (mut own, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        let request =
-            |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 251 + n as usize) % BEDS));
-        own.push(load(&gateway.address, clients, time, request).await.per_second);
-        bare.push(load(&bare_address, clients, time, request).await.per_second);
+        own.push(measured(&gateway.address));
+        bare.push(measured(&bare_address));
     }
     axum.kill().expect("killed");
     axum.wait().expect("ended");
     let (own, bare) = (middle(own), middle(bare));
-    println!("SQLite, {clients} clients, read by id: {own:.0}/s");
+    println!("SQLite, {READERS} clients, one processor for the server, read by id: {own:.0}/s");
     println!("  bare axum, same bytes: {bare:.0}/s; ratio {:.0} %", own / bare * 100.0);
+}
+
+/// The client of [`reads`], in a process of its own; prints the reads per second.
+pub fn read_load(address: &str, seconds: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let request = |client: usize, n: u64| get(&format!("/fhir/Location/bed-{}", (client * 251 + n as usize) % BEDS));
+    println!("{}", runtime.block_on(load(address, READERS, Duration::from_secs(seconds), request)).per_second);
 }
 
 /// Start on an existing database of 100,000 resources, and resident memory after reading and writing there.

@@ -48,13 +48,10 @@ impl App {
 
 /// The server's routes.
 pub fn router(app: App) -> Router {
-    let fhir = axum::routing::any(receive::fhir);
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route(FHIR_PATH, fhir.clone())
-        .route("/fhir/", fhir.clone())
-        .route("/fhir/{*path}", fhir)
-        .fallback(receive::nothing_here)
+        // FHIR's paths are read by `Route`, not by the router.
+        .fallback(receive::any)
         .with_state(app)
 }

@@ -28,19 +28,30 @@ use super::{App, FHIR_PATH};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Everything under the FHIR base.
+/// Everything under the FHIR base, and what is not there.
 ///
-/// A panic is a defect, and is answered like one: nothing of it reaches the client but the request's id.
-pub async fn fhir(State(app): State<App>, request: Request<Body>) -> Response<Body> {
-    AssertUnwindSafe(answer_to(app, request)).catch_unwind().await.unwrap_or_else(panicked)
+/// A panic is a defect, and is answered like one: nothing of it reaches the client.
+pub async fn any(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+    match under_base(request.uri().path()) {
+        Some(path) => {
+            let path = path.to_owned();
+            AssertUnwindSafe(answer_to(app, request, path)).catch_unwind().await.unwrap_or_else(panicked)
+        }
+        None => nothing_here(&request),
+    }
 }
 
-async fn answer_to(app: App, request: Request<Body>) -> Response<Body> {
+/// The path below the FHIR base, without `/` at its start.
+fn under_base(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(FHIR_PATH)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
+}
+
+async fn answer_to(app: App, request: Request<Body>, path: String) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
     let language = read_language(&parts.headers);
-    let path = parts.uri.path().strip_prefix(FHIR_PATH).unwrap_or_default().trim_start_matches('/').to_owned();
     let route = Route::parse(&path);
     let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(&app, name)).map(str::to_owned);
     let mut answer = match route {
@@ -249,7 +260,7 @@ fn next_request_id() -> String {
 }
 
 /// Every other path.
-pub async fn nothing_here(request: Request<Body>) -> Response<Body> {
+fn nothing_here(request: &Request<Body>) -> Response<Body> {
     let language = read_language(request.headers());
     let (ja, en) = ("FHIR は /fhir の下にあります。", "FHIR is under /fhir.");
     let error = Error::new(ErrorKind::UnknownTarget, Issue::error(IssueCode::NotFound, ja, en));

@@ -216,8 +216,9 @@ impl Connection {
         match &mut self.0 {
             Inner::Sqlite(lease) => {
                 let (text, connection) = (rows.sqlite_text(), lease.get()?);
+                let texts: Vec<&str> = text.split('?').collect();
                 (0..rows.len()).try_fold(0, |touched, at| {
-                    Ok(touched + diesel::RunQueryDsl::execute(Row { text: &text, rows, at }, &mut *connection)?)
+                    Ok(touched + diesel::RunQueryDsl::execute(Row { texts: &texts, rows, at }, &mut *connection)?)
                 })
             }
             Inner::Postgres(connection) => {

@@ -262,7 +262,8 @@ pub(super) struct RowSet<'a> {
 
 /// One row, for SQLite.
 pub(super) struct Row<'a> {
-    pub text: &'a str,
+    /// The statement's text, cut at its `?`s.
+    pub texts: &'a [&'a str],
     pub rows: &'a Rows,
     pub at: usize,
 }
@@ -302,9 +303,9 @@ impl QueryFragment<Pg> for RowSet<'_> {
 
 impl QueryFragment<Sqlite> for Row<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let mut texts = self.text.split('?');
-        out.push_sql(texts.next().unwrap_or_default());
-        for (text, column) in texts.zip(self.rows.sqlite_order()) {
+        let (first, texts) = self.texts.split_first().unwrap_or((&"", &[]));
+        out.push_sql(first);
+        for (text, column) in texts.iter().zip(self.rows.sqlite_order()) {
             match column {
                 Column::Ints(values) => out.push_bind_param::<BigInt, _>(&values[self.at])?,
                 Column::MaybeInts(values) => out.push_bind_param::<Nullable<BigInt>, _>(&values[self.at])?,

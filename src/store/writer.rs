@@ -53,7 +53,8 @@ impl WriterSettings {
 struct Job {
     unit: Unit,
     deadline: Moment,
-    reply: oneshot::Sender<Outcome>,
+    /// The unit goes back with its outcome: its caller's thread frees it, not the writer's.
+    reply: oneshot::Sender<(Outcome, Unit)>,
 }
 
 /// The way in for changes.
@@ -117,7 +118,7 @@ impl Writers {
         let queue = self.queue_of(&unit);
         let job = Job { unit, deadline: Moment::now() + self.deadline, reply };
         queue.try_send(job).map_err(|_| UnitError::Overloaded)?;
-        answer.await.unwrap_or(Err(UnitError::InDoubt))
+        answer.await.map_or(Err(UnitError::InDoubt), |(outcome, _unit)| outcome)
     }
 
     fn queue_of(&self, unit: &Unit) -> &mpsc::Sender<Job> {
@@ -342,7 +343,7 @@ struct Status {
 }
 
 fn answer(job: Job, outcome: Outcome) {
-    if job.reply.send(outcome).is_err() {
+    if job.reply.send((outcome, job.unit)).is_err() {
         tracing::debug!("the caller left before its answer");
     }
 }
