@@ -131,8 +131,9 @@ impl Error {
         )
     }
 
-    /// The content breaks rules; `issues` say which.
-    pub fn unprocessable(issues: Vec<Issue>) -> Self {
+    /// The content breaks rules; `issues` say which. Errors come first: the first issue is a reason of the refusal.
+    pub fn unprocessable(mut issues: Vec<Issue>) -> Self {
+        issues.sort_by_key(|issue| !issue.is_error());
         Error { kind: ErrorKind::Unprocessable, issues }
     }
 

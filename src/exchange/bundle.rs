@@ -5,6 +5,7 @@ use crate::fhir::instant::Instant;
 use crate::fhir::json::{Json, scan};
 use crate::fhir::outcome::{Issue, IssueCode};
 
+use super::Standing;
 use super::prepare::Content;
 
 /// `request.method`.
@@ -31,7 +32,9 @@ pub struct EntryRequest {
     pub query: Option<String>,
     pub full_url: Option<String>,
     pub resource: Option<Content>,
-    pub if_match: Option<i64>,
+    /// What a write asks: `ifMatch`, or `ifNoneMatch: *`.
+    pub standing: Standing,
+    /// What the caller of a read has already.
     pub if_none_match: Option<String>,
     pub if_modified_since: Option<Instant>,
     pub if_none_exist: Option<String>,
@@ -100,13 +103,6 @@ fn read_entry(index: usize, entry: &Json, text: Option<&str>, base: &str) -> Res
         Some((path, query)) => (path, Some(query.to_owned())),
         None => (local, None),
     };
-    let if_match = match request.get_str("ifMatch") {
-        None => None,
-        Some(tag) => Some(parse_etag(tag).ok_or_else(|| {
-            let on = format!("{place}.request.ifMatch");
-            refused(&on, "ifMatch は W/\"版\" の形です。", "ifMatch has the form W/\"version\".")
-        })?),
-    };
     Ok(EntryRequest {
         index,
         verb,
@@ -114,11 +110,17 @@ fn read_entry(index: usize, entry: &Json, text: Option<&str>, base: &str) -> Res
         query,
         full_url: entry.get_str("fullUrl").map(str::to_owned),
         resource,
-        if_match,
+        standing: standing(request, verb, &place)?,
         if_none_match: request.get_str("ifNoneMatch").map(str::to_owned),
         if_modified_since: request.get_str("ifModifiedSince").and_then(Instant::parse),
         if_none_exist: request.get_str("ifNoneExist").map(|query| query.trim_start_matches('?').to_owned()),
     })
+}
+
+fn standing(request: &Json, verb: Verb, place: &str) -> Result<Standing> {
+    let names = [format!("{place}.request.ifMatch"), format!("{place}.request.ifNoneMatch")];
+    let (if_match, if_none_match) = (request.get_str("ifMatch"), request.get_str("ifNoneMatch"));
+    Standing::of_request(verb, if_match, if_none_match, names.each_ref().map(String::as_str))
 }
 
 /// The resource with its own part of the Bundle's text.
@@ -141,17 +143,6 @@ fn verb(method: Option<&str>) -> Option<Verb> {
         "DELETE" => Verb::Delete,
         _ => return None,
     })
-}
-
-/// The version in `W/"3"`, `"3"` or `3`. A tag that is none of ours is version 0, which never exists; `None` is no tag.
-pub fn parse_etag(tag: &str) -> Option<i64> {
-    let tag = tag.trim();
-    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-    let version = |text: &str| text.parse().ok().filter(|version: &i64| *version > 0);
-    match opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(text) => (!text.contains('"')).then(|| version(text).unwrap_or(0)),
-        None => version(opaque),
-    }
 }
 
 fn refused(expression: &str, ja: &str, en: &str) -> Error {

@@ -3,7 +3,6 @@
 use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::search::criteria_of;
 use crate::store::{self, Action, Assertion, Criteria, Expect, Method, Step, StepResult, Unit, UnitError};
 
 use super::prepare::{Content, check_type};
@@ -23,7 +22,7 @@ impl Gateway {
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
-        let criteria = if_none_exist.map(|query| criteria_of(rtype, query)).transpose()?;
+        let criteria = if_none_exist.map(|query| self.criteria(rtype, query)).transpose()?;
         settle!(self, self.try_create(caller, rtype, &content, criteria.as_ref()))
     }
 

@@ -3,7 +3,6 @@
 use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::{ResourceKey, ResourceType};
-use crate::search::criteria_of;
 use crate::store::{Action, Assertion, Criteria, Expect, Step, StepResult, Unit, UnitError, Version};
 
 use super::{Gateway, Planned, Standing, origin, settle};
@@ -33,7 +32,7 @@ impl Gateway {
         query: &str,
         standing: Standing,
     ) -> Result<Option<Version>> {
-        let criteria = criteria_of(rtype, query)?;
+        let criteria = self.criteria(rtype, query)?;
         settle!(self, self.try_delete_match(caller, &criteria, standing))
     }
 
@@ -44,12 +43,8 @@ impl Gateway {
         standing: Standing,
     ) -> Result<Planned<Option<Version>>> {
         let Some(id) = self.single_match(criteria, "URL").await? else {
-            return match standing {
-                Standing::Anything | Standing::None => Ok(Planned::Done(None)),
-                Standing::Version(_) | Standing::Some => {
-                    Err(Error::version_mismatch(&format!("{}?…", criteria.rtype), None))
-                }
-            };
+            standing.check_match(&format!("{}?…", criteria.rtype), false)?;
+            return Ok(Planned::Done(None));
         };
         let key = ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() };
         let expect = self.expectation(&key, standing).await?;

@@ -7,11 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::IssueCode;
 
-use super::Gateway;
 use super::bundle::{EntryRequest, Verb, entry_requests};
 use super::prepare::Content;
 use super::transaction::EntryResponse;
 use super::types::Written;
+use super::{Gateway, Standing};
 
 /// What an item brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +112,7 @@ fn put_or_post(index: usize, tree: Json, full_url: Option<&str>) -> EntryRequest
         query: None,
         full_url: full_url.map(str::to_owned),
         resource: Some(Content { text: to_compact(&tree), tree }),
-        if_match: None,
+        standing: Standing::Anything,
         if_none_match: None,
         if_modified_since: None,
         if_none_exist: None,

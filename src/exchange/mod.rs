@@ -7,10 +7,12 @@ mod delete;
 mod history;
 mod import;
 mod patch;
+mod plan;
 mod prepare;
 mod read;
 mod references;
 mod search;
+mod standing;
 mod transaction;
 mod types;
 mod update;
@@ -30,7 +32,7 @@ use crate::store::{
     Writers,
 };
 
-pub use bundle::{EntryRequest, Verb, entry_requests, parse_etag};
+pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
@@ -38,9 +40,9 @@ pub use patch::PatchForm;
 pub use prepare::{Content, check_text};
 pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
+pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};
 pub use types::Written;
-pub use update::Standing;
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]

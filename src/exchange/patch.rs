@@ -7,12 +7,11 @@ use crate::fhir::json::{Json, Limits, check_fhir_rules, parse, to_compact};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::patch::{PatchError, PatchErrorKind, fhirpath_patch, json_patch};
 use crate::profile::Definitions;
-use crate::search::criteria_of;
-use crate::store::{Action, Assertion, Criteria, Expect, Method, Refusal, Step, Unit, Version};
+use crate::store::{Action, Assertion, Criteria, Expect, Method, Step, Unit, Version};
 
 use super::prepare::{Content, check_rules, read_json};
 use super::read::present;
-use super::{Gateway, Planned, Written, origin, settle};
+use super::{Gateway, Planned, Standing, Written, origin, settle};
 
 /// The two languages in which a change can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub(super) struct Patch {
 }
 
 impl Gateway {
-    /// Changes the resource in place. 404 and 410 as read; 412 where `if_match` is not the standing version; 422 where
+    /// Changes the resource in place. 404 and 410 as read; 412 where `standing` does not hold; 422 where
     /// the patch does not fit or what comes out is not valid.
     pub async fn patch(
         &self,
@@ -39,10 +38,10 @@ impl Gateway {
         key: &ResourceKey,
         form: PatchForm,
         body: &[u8],
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<Written> {
         let patch = self.read_patch(form, body)?;
-        settle!(self, self.try_patch(caller, key, &patch, if_match, Vec::new()))
+        settle!(self, self.try_patch(caller, key, &patch, standing, Vec::new()))
     }
 
     /// Changes the one resource that matches; none is 404, several are 412.
@@ -53,11 +52,11 @@ impl Gateway {
         query: &str,
         form: PatchForm,
         body: &[u8],
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<Written> {
         let patch = self.read_patch(form, body)?;
-        let criteria = criteria_of(rtype, query)?;
-        settle!(self, self.try_patch_match(caller, &criteria, &patch, if_match))
+        let criteria = self.criteria(rtype, query)?;
+        settle!(self, self.try_patch_match(caller, &criteria, &patch, standing))
     }
 
     async fn try_patch_match(
@@ -65,13 +64,13 @@ impl Gateway {
         caller: &Caller,
         criteria: &Criteria,
         patch: &Patch,
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<Planned<Written>> {
         let found = self.single_match(criteria, "URL").await?;
         let id = found.ok_or_else(|| Error::not_found(&format!("{}?…", criteria.rtype)))?;
         let key = ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() };
         let assertion = Assertion { criteria: criteria.clone(), matches: vec![id] };
-        self.try_patch(caller, &key, patch, if_match, vec![assertion]).await
+        self.try_patch(caller, &key, patch, standing, vec![assertion]).await
     }
 
     pub(super) fn read_patch(&self, form: PatchForm, body: &[u8]) -> Result<Patch> {
@@ -94,27 +93,24 @@ impl Gateway {
         caller: &Caller,
         key: &ResourceKey,
         patch: &Patch,
-        if_match: Option<i64>,
+        standing: Standing,
         assertions: Vec<Assertion>,
     ) -> Result<Planned<Written>> {
-        let standing = present(self.current(key).await?, key)?;
-        if if_match.is_some_and(|wanted| wanted != standing.version) {
-            let refusal = Refusal::VersionMismatch { current: Some(standing.version) };
-            return Err(Error::refused(&key.to_string(), refusal));
-        }
-        let content = self.patched(&standing, patch)?;
+        let found = present(self.current(key).await?, key)?;
+        standing.check(key, Some(&found))?;
+        let content = self.patched(&found, patch)?;
         if let Some(invalid) = self.invalid(&content.tree) {
             return Err(invalid);
         }
         let draft = self.draft(&content, &key.rtype, &key.id);
         let action = Action::Put { draft, method: Method::Patch };
-        let step = Step { key: key.clone(), expect: Expect::Unmoved(standing.version), action };
+        let step = Step { key: key.clone(), expect: Expect::Unmoved(found.version), action };
         self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await
     }
 
     /// The content that comes out of a patch; not validated.
-    pub(super) fn patched(&self, standing: &Version, patch: &Patch) -> Result<Content> {
-        let body = standing.body.as_deref().unwrap_or_default();
+    pub(super) fn patched(&self, found: &Version, patch: &Patch) -> Result<Content> {
+        let body = found.body.as_deref().unwrap_or_default();
         let mut tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
             .map_err(|error| Error::internal("a stored text does not parse", &error))?;
         let applied = match patch.form {
@@ -122,7 +118,7 @@ impl Gateway {
             PatchForm::FhirPath => fhirpath_patch::apply(&mut tree, &patch.document, &Repeats(&self.definitions)),
         };
         applied.map_err(patch_error)?;
-        check_identity(&tree, &standing.key.rtype, &standing.key.id)?;
+        check_identity(&tree, &found.key.rtype, &found.key.id)?;
         if !check_fhir_rules(&tree).is_empty() {
             let broken = check_rules(&tree).err().map(|error| error.issues).unwrap_or_default();
             return Err(Error::unprocessable(broken));

@@ -37,7 +37,7 @@ impl Gateway {
     /// The version of that number.
     pub async fn vread(&self, _caller: &Caller, key: &ResourceKey, number: &str) -> Result<Version> {
         let target = format!("{key}/_history/{number}");
-        let number = number.parse().map_err(|_| Error::not_found(&format!("{key}/_history/…")))?;
+        let number = version_number(number).ok_or_else(|| Error::not_found(&format!("{key}/_history/…")))?;
         let mut connection = self.database.reader().await?;
         match store::version(&mut connection, key, number).await? {
             None => Err(Error::not_found(&target)),
@@ -50,6 +50,11 @@ impl Gateway {
     pub(super) async fn current(&self, key: &ResourceKey) -> Result<Option<Version>> {
         Ok(store::current_cached(&self.database, key).await?)
     }
+}
+
+/// A version id is an opaque text: `01` and `+1` are not `1`.
+fn version_number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 pub(super) fn present(version: Option<Version>, key: &ResourceKey) -> Result<Version> {

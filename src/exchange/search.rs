@@ -2,6 +2,8 @@
 
 use crate::access::Caller;
 use crate::error::Result;
+use crate::fhir::id::ResourceType;
+use crate::search::{self, Parsed};
 use crate::store::{self, Criteria, Version};
 
 use super::Gateway;
@@ -26,7 +28,31 @@ pub struct SearchPage {
     pub next: Option<String>,
 }
 
+/// Search parameters that every resource in the store answers, and their kinds.
+const COMMON: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
+
 impl Gateway {
+    /// The names and kinds of the parameters by which resources of the type, which is in the store, can be searched.
+    pub fn stored_parameters(&self, rtype: &str) -> Vec<(&'static str, &'static str)> {
+        let defined = self.definitions.search_parameters(rtype);
+        let identifier = defined.iter().any(|parameter| parameter.code == "identifier");
+        COMMON.into_iter().chain(identifier.then_some(("identifier", "token"))).collect()
+    }
+
+    /// The query of a search, read for the type.
+    pub fn parse_query(&self, rtype: &ResourceType, pairs: &[(String, String)]) -> Result<Parsed> {
+        search::parse_query(rtype, &self.names(rtype), pairs)
+    }
+
+    /// The criteria of a conditional interaction on the type.
+    pub(super) fn criteria(&self, rtype: &ResourceType, query: &str) -> Result<Criteria> {
+        search::criteria_of(rtype, &self.names(rtype), query)
+    }
+
+    fn names(&self, rtype: &ResourceType) -> Vec<&'static str> {
+        self.stored_parameters(rtype.as_str()).into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The current, not deleted resources that match.
     pub async fn search(&self, _caller: &Caller, query: &SearchQuery) -> Result<SearchPage> {
         let mut connection = self.database.reader().await?;

@@ -7,25 +7,22 @@ use std::collections::{HashMap, HashSet};
 
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::fhir::id::{ResourceKey, ResourceType};
 use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::resource::same_content;
 use crate::profile::Interaction;
-use crate::search::criteria_of;
 use crate::store::{
-    self, Action, Assertion, Condition, Criteria, Derive, Derived, Expect, Method, Step, StepResult, TokenPattern,
-    Unit, UnitError, Version,
+    self, Action, Assertion, Condition, Criteria, Derive, Derived, Expect, Step, StepResult, TokenPattern, Unit,
+    UnitError, Version,
 };
 
-use super::bundle::{EntryRequest, Verb};
-use super::patch::PatchForm;
-use super::prepare::{Content, check_id, check_type};
+use super::bundle::EntryRequest;
+use super::plan::{Deed, Plan, Planning};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
-use super::update::Standing;
-use super::{Deriver, Gateway, Planned, origin, settle};
+use super::{Deriver, Gateway, Planned, Standing, origin, settle};
 
 /// What became of an entry.
 #[derive(Clone, Debug)]
@@ -45,55 +42,6 @@ pub enum Prefer {
     Minimal,
     Representation,
     OperationOutcome,
-}
-
-/// An entry whose target is known.
-struct Plan {
-    entry: usize,
-    deed: Deed,
-}
-
-enum Deed {
-    Put {
-        key: ResourceKey,
-        expect: Expect,
-        content: Content,
-        method: Method,
-    },
-    Delete {
-        key: ResourceKey,
-        expect: Expect,
-    },
-    Read {
-        key: ResourceKey,
-    },
-    /// A conditional create whose resource exists.
-    Existing {
-        key: ResourceKey,
-    },
-    Nothing,
-    Deferred,
-}
-
-impl Deed {
-    fn key(&self) -> Option<&ResourceKey> {
-        match self {
-            Deed::Put { key, .. } | Deed::Delete { key, .. } | Deed::Read { key } | Deed::Existing { key } => Some(key),
-            Deed::Nothing | Deed::Deferred => None,
-        }
-    }
-
-    fn writes(&self) -> bool {
-        matches!(self, Deed::Put { .. } | Deed::Delete { .. })
-    }
-}
-
-/// What planning has found so far.
-#[derive(Default)]
-struct Planning {
-    deleted: HashSet<ResourceKey>,
-    assertions: Vec<Assertion>,
-    creating: HashSet<String>,
 }
 
 impl Gateway {
@@ -121,168 +69,23 @@ impl Gateway {
         let mut planning = Planning::default();
         let mut order: Vec<&EntryRequest> = entries.iter().collect();
         order.sort_by_key(|entry| entry.verb);
-        let mut plans = Vec::with_capacity(order.len());
-        for (at, entry) in order.iter().enumerate() {
-            let deed = self.plan(entry, &mut planning).await.map_err(|error| error.within_entry(entry.index))?;
-            plans.push(Plan { entry: at, deed });
+        let (mut plans, mut faults) = self.plan_all(&order, &mut planning).await?;
+        faults.extend(check_duplicates(&plans, &order).err());
+        if faults.is_empty() {
+            self.link(&mut plans, &order, &mut planning).await?;
         }
-        check_duplicates(&plans, &order)?;
-        self.link(&mut plans, &order, &mut planning).await?;
-        self.validate_all(&plans, &order).await?;
+        self.judge(&plans, &order, faults).await?;
         let unit = self.unit(&plans, planning.assertions, caller, digest);
         let results = match self.apply(unit).await {
             Ok(results) => results,
             Err(UnitError::Moved) => return Ok(Planned::Moved),
-            Err(UnitError::Refused { step, refusal }) => return Err(refused_step(&plans, &order, step, refusal)),
+            Err(UnitError::Refused { step, refusal }) => {
+                let refused = refused_step(&plans, &order, step, refusal);
+                return Err(self.first_refusal(&plans, &order, refused).await);
+            }
             Err(error) => return Err(error.into()),
         };
         self.responses(plans, &order, results).await
-    }
-
-    async fn plan(&self, entry: &EntryRequest, planning: &mut Planning) -> Result<Deed> {
-        let (rtype, id) = entry.target();
-        match entry.verb {
-            Verb::Delete => self.plan_delete(entry, rtype, id, planning).await,
-            Verb::Post => self.plan_create(entry, rtype, id, planning).await,
-            Verb::Put => self.plan_update(entry, rtype, id, planning).await,
-            Verb::Patch => self.plan_patch(entry, rtype, id, planning).await,
-            Verb::Get | Verb::Head => match id {
-                Some(id) if !id.contains('/') && is_plain_read(entry) && self.is_stored(rtype) => {
-                    Ok(Deed::Read { key: self.key(rtype, id, Interaction::Read)? })
-                }
-                _ => Ok(Deed::Deferred),
-            },
-        }
-    }
-
-    async fn plan_delete(
-        &self,
-        entry: &EntryRequest,
-        rtype: &str,
-        id: Option<&str>,
-        planning: &mut Planning,
-    ) -> Result<Deed> {
-        let key = match (id, &entry.query) {
-            (Some(id), _) => self.key(rtype, id, Interaction::Delete)?,
-            (None, Some(query)) => {
-                let criteria = criteria_of(&self.served(rtype, Interaction::Delete)?, query)?;
-                match self.match_one(&criteria, planning).await? {
-                    Some(key) => key,
-                    None => return Ok(Deed::Nothing),
-                }
-            }
-            (None, None) => return Err(no_target()),
-        };
-        planning.deleted.insert(key.clone());
-        Ok(Deed::Delete { key, expect: entry.if_match.map_or(Expect::Anything, Expect::Version) })
-    }
-
-    async fn plan_create(
-        &self,
-        entry: &EntryRequest,
-        rtype: &str,
-        id: Option<&str>,
-        planning: &mut Planning,
-    ) -> Result<Deed> {
-        if id.is_some() {
-            return Err(Error::bad_request(Issue::error(
-                IssueCode::Invalid,
-                "POST の url はリソース型だけです。id を決めたいときは PUT を使ってください。",
-                "The url of a POST is a type alone. Use PUT to choose the id.",
-            )));
-        }
-        let rtype = self.served(rtype, Interaction::Create)?;
-        let content = entry.resource.clone().ok_or_else(no_target)?;
-        check_type(&content.tree, &rtype)?;
-        if let Some(query) = &entry.if_none_exist {
-            let criteria = criteria_of(&rtype, query)?;
-            if let Some(key) = self.match_one(&criteria, planning).await? {
-                return Ok(Deed::Existing { key });
-            }
-            if !planning.creating.insert(format!("{criteria:?}")) {
-                return Err(Error::bad_request(Issue::error(
-                    IssueCode::Duplicate,
-                    "同じ ifNoneExist を持つ POST が二つあります。一つにして、他から参照してください。",
-                    "Two POSTs have the same ifNoneExist. Keep one, and refer to it from elsewhere.",
-                )));
-            }
-        }
-        let key = ResourceKey { rtype, id: ResourceId::generate() };
-        Ok(Deed::Put { key, expect: Expect::New, content, method: Method::Post })
-    }
-
-    async fn plan_update(
-        &self,
-        entry: &EntryRequest,
-        rtype: &str,
-        id: Option<&str>,
-        planning: &mut Planning,
-    ) -> Result<Deed> {
-        let content = entry.resource.clone().ok_or_else(no_target)?;
-        let method = Method::Put;
-        match (id, &entry.query) {
-            (Some(id), _) => {
-                let key = self.key(rtype, id, Interaction::Update)?;
-                check_type(&content.tree, &key.rtype)?;
-                check_id(&content.tree, &key.rtype, &key.id)?;
-                let expect = match (entry.if_match, entry.if_none_match.as_deref()) {
-                    (Some(version), _) => Expect::Version(version),
-                    (None, Some("*")) => self.expectation(&key, Standing::None).await?,
-                    (None, _) => Expect::Anything,
-                };
-                Ok(Deed::Put { key, expect, content, method })
-            }
-            (None, Some(query)) => {
-                let rtype = self.served(rtype, Interaction::Update)?;
-                check_type(&content.tree, &rtype)?;
-                let criteria = criteria_of(&rtype, query)?;
-                let found = self.match_one(&criteria, planning).await?.map(|key| key.id);
-                let (id, expect) = self.conditional_target(&criteria, found.as_ref(), &content, entry.if_match).await?;
-                Ok(Deed::Put { key: ResourceKey { rtype, id }, expect, content, method })
-            }
-            (None, None) => Err(no_target()),
-        }
-    }
-
-    async fn plan_patch(
-        &self,
-        entry: &EntryRequest,
-        rtype: &str,
-        id: Option<&str>,
-        planning: &mut Planning,
-    ) -> Result<Deed> {
-        let key = match (id, &entry.query) {
-            (Some(id), _) => self.key(rtype, id, Interaction::Patch)?,
-            (None, Some(query)) => {
-                let criteria = criteria_of(&self.served(rtype, Interaction::Patch)?, query)?;
-                let found = self.match_one(&criteria, planning).await?;
-                found.ok_or_else(|| Error::not_found(&format!("{rtype}?…")))?
-            }
-            (None, None) => return Err(no_target()),
-        };
-        let standing = present(self.current(&key).await?, &key)?;
-        self.check_version(&key, entry.if_match).await?;
-        let resource = entry.resource.as_ref().ok_or_else(no_target)?;
-        let patch = match entry.json_patch() {
-            Some(document) => self.read_patch(PatchForm::Json, &document)?,
-            None => self.read_patch(PatchForm::FhirPath, resource.text.as_bytes())?,
-        };
-        let content = self.patched(&standing, &patch)?;
-        Ok(Deed::Put { key, expect: Expect::Unmoved(standing.version), content, method: Method::Patch })
-    }
-
-    /// The one match that this transaction does not delete; the assertion holds all of them.
-    async fn match_one(&self, criteria: &Criteria, planning: &mut Planning) -> Result<Option<ResourceKey>> {
-        let limit = i64::try_from(planning.deleted.len()).unwrap_or(i64::MAX).saturating_add(2);
-        let mut connection = self.database.reader().await?;
-        let matches = store::matching_ids(&mut connection, criteria, None, limit).await?;
-        let keys = matches.iter().map(|id| ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() });
-        let mut left: Vec<_> = keys.filter(|key| !planning.deleted.contains(key)).collect();
-        if left.len() > 1 {
-            return Err(Error::multiple_matches(&format!("{}?…", criteria.rtype)));
-        }
-        planning.assertions.push(Assertion { criteria: criteria.clone(), matches });
-        Ok(left.pop())
     }
 
     /// Gives every reference its final form.
@@ -346,7 +149,7 @@ impl Gateway {
             error.kind = ErrorKind::BadRequest;
             error
         })?;
-        let criteria = criteria_of(&rtype, query)?;
+        let criteria = self.criteria(&rtype, query)?;
         let limit = i64::try_from(written.len() + planning.deleted.len()).unwrap_or(i64::MAX).saturating_add(2);
         let mut connection = self.database.reader().await?;
         let matches = store::matching_ids(&mut connection, &criteria, None, limit).await?;
@@ -363,28 +166,70 @@ impl Gateway {
         }
     }
 
-    async fn validate_all(&self, plans: &[Plan], order: &[&EntryRequest]) -> Result<()> {
-        let mut issues = Vec::new();
-        for plan in plans {
-            let Deed::Put { content, .. } = &plan.deed else { continue };
-            if let Some(invalid) = self.invalid(&content.tree) {
-                issues.extend(invalid.within_entry(order[plan.entry].index).issues);
+    /// The entries' deeds, in FHIR's order, and the refusals of those that have none: all of them, for the order in which
+    /// refusals are told is not that of the entries.
+    async fn plan_all(&self, order: &[&EntryRequest], planning: &mut Planning) -> Result<(Vec<Plan>, Vec<Error>)> {
+        let (mut plans, mut faults) = (Vec::with_capacity(order.len()), Vec::new());
+        for (at, entry) in order.iter().enumerate() {
+            match self.plan(entry, planning).await {
+                Ok(deed) => plans.push(Plan { entry: at, deed }),
+                // What is away for one entry is away for all.
+                Err(error) if error.kind == ErrorKind::Unavailable => return Err(error),
+                Err(error) => faults.push(error.within_entry(entry.index)),
             }
         }
-        if issues.is_empty() {
-            return Ok(());
+        Ok((plans, faults))
+    }
+
+    /// Refuses what is at fault or has invalid content.
+    async fn judge(&self, plans: &[Plan], order: &[&EntryRequest], mut faults: Vec<Error>) -> Result<()> {
+        faults.extend(self.invalid_entries(plans, order));
+        match first_told(faults) {
+            Some(first) => Err(self.first_refusal(plans, order, first).await),
+            None => Ok(()),
         }
-        // 412 comes before 422.
-        for plan in plans {
-            if let Deed::Put { key, expect: Expect::Version(version), .. }
-            | Deed::Delete { key, expect: Expect::Version(version) } = &plan.deed
-            {
-                let checked = self.check_version(key, Some(*version)).await;
-                checked.map_err(|error| error.within_entry(order[plan.entry].index))?;
+    }
+
+    /// The refusal that comes first in the order of ARCHITECTURE.md, "Answers", whichever entry it is of: 412 before 422
+    /// before 409. Only where something is refused is it worth asking for what the writer finds by itself.
+    async fn first_refusal(&self, plans: &[Plan], order: &[&EntryRequest], found: Error) -> Error {
+        if found.kind < ErrorKind::NotFound {
+            return found;
+        }
+        match self.broken_conditions(plans, order).await {
+            Ok(broken) => {
+                let first = first_told(broken).filter(|first| first.kind < found.kind);
+                first.unwrap_or(found)
             }
+            Err(unavailable) => unavailable,
         }
-        issues.sort_by_key(|issue| issue.pointer.as_deref().and_then(entry_number));
-        Err(Error::unprocessable(issues))
+    }
+
+    fn invalid_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> Vec<Error> {
+        let invalid = |plan: &Plan| {
+            let Deed::Put { content, .. } = &plan.deed else { return None };
+            Some(self.invalid(&content.tree)?.within_entry(order[plan.entry].index))
+        };
+        plans.iter().filter_map(invalid).collect()
+    }
+
+    /// Versions that do not stand, and reads of what neither stands nor is written here.
+    async fn broken_conditions(&self, plans: &[Plan], order: &[&EntryRequest]) -> Result<Vec<Error>> {
+        let written: HashSet<&ResourceKey> =
+            plans.iter().filter(|plan| plan.deed.writes()).filter_map(|plan| plan.deed.key()).collect();
+        let mut broken = Vec::new();
+        for plan in plans {
+            let checked = match &plan.deed {
+                Deed::Put { key, expect: Expect::Version(version), .. }
+                | Deed::Delete { key, expect: Expect::Version(version) } => {
+                    self.check_standing(key, Standing::Version(*version)).await
+                }
+                Deed::Read { key } if !written.contains(key) => present(self.current(key).await?, key).map(|_| ()),
+                _ => Ok(()),
+            };
+            broken.extend(checked.err().map(|error| error.within_entry(order[plan.entry].index)));
+        }
+        Ok(broken)
     }
 
     fn unit(&self, plans: &[Plan], assertions: Vec<Assertion>, caller: &Caller, digest: Option<&str>) -> Unit {
@@ -429,11 +274,6 @@ impl Gateway {
         answers.sort_by_key(|(index, _)| *index);
         Ok(Planned::Done(answers.into_iter().map(|(_, answer)| answer).collect()))
     }
-
-    /// Whether resources of the type are in the store, and not only among the definitions.
-    pub fn is_stored(&self, rtype: &str) -> bool {
-        self.served(rtype, Interaction::Vread).is_ok() || self.served(rtype, Interaction::Create).is_ok()
-    }
 }
 
 /// Whether the entry's resource refers to a version of `full_url`, whole or as `Type/id`.
@@ -445,11 +285,6 @@ fn names_a_version(entry: &EntryRequest, full_url: &str) -> bool {
         _ => full_url.to_owned(),
     };
     content.text.contains(&format!("{relative}/_history/"))
-}
-
-/// Without conditions or parameters that shape the answer, which the caller knows how to deal with.
-fn is_plain_read(entry: &EntryRequest) -> bool {
-    entry.query.is_none() && entry.if_none_match.is_none() && entry.if_modified_since.is_none()
 }
 
 fn response(result: Option<StepResult>) -> Option<EntryResponse> {
@@ -521,16 +356,20 @@ fn refused_step(plans: &[Plan], order: &[&EntryRequest], step: usize, refusal: s
     Error::refused(&target, refusal).within_entry(order[plan.entry].index)
 }
 
-fn entry_number(pointer: &str) -> Option<usize> {
-    pointer.strip_prefix("/entry/")?.split('/').next()?.parse().ok()
+/// The first kind of refusal, with all findings of that kind in the order of the entries where the content is at fault.
+fn first_told(faults: Vec<Error>) -> Option<Error> {
+    let kind = faults.iter().map(|error| error.kind).min()?;
+    let mut told = faults.into_iter().filter(|error| error.kind == kind);
+    if kind != ErrorKind::Unprocessable {
+        return told.next();
+    }
+    let mut issues: Vec<Issue> = told.flat_map(|error| error.issues).collect();
+    issues.sort_by_key(|issue| issue.pointer.as_deref().and_then(entry_number));
+    Some(Error::unprocessable(issues))
 }
 
-fn no_target() -> Error {
-    Error::bad_request(Issue::error(
-        IssueCode::Invalid,
-        "url は「型/id」か「型?条件」の形にしてください。",
-        "The url must have the form Type/id or Type?criteria.",
-    ))
+fn entry_number(pointer: &str) -> Option<usize> {
+    pointer.strip_prefix("/entry/")?.split('/').next()?.parse().ok()
 }
 
 fn no_match(rtype: &ResourceType) -> Error {

@@ -1,39 +1,13 @@
 //! update, update as create and conditional update. R4 `http.html#update`, `http.html#upsert`, `http.html#cond-update`.
 
-use std::fmt::Display;
-
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::search::criteria_of;
-use crate::store::{Action, Assertion, Criteria, Expect, Method, Refusal, Step, Unit};
+use crate::store::{Action, Assertion, Criteria, Expect, Method, Step, Unit};
 
 use super::prepare::{Content, check_id, check_type};
-use super::{Gateway, Planned, Written, origin, settle};
-
-/// What a write asks of the version that stands (RFC 9110 13.1.1 and 13.1.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    #[default]
-    Anything,
-    /// `If-Match`: this version, the one that the caller saw.
-    Version(i64),
-    /// `If-Match: *`: there is one.
-    Some,
-    /// `If-None-Match: *`: there is none.
-    None,
-}
-
-impl Standing {
-    /// The version in `If-Match`.
-    pub fn version(self) -> Option<i64> {
-        match self {
-            Standing::Version(version) => Some(version),
-            Standing::Anything | Standing::Some | Standing::None => None,
-        }
-    }
-}
+use super::{Gateway, Planned, Standing, Written, origin, settle};
 
 impl Gateway {
     /// Stores the resource under the URL's id, as a new version or, where it says the same, as it stands. An id not used
@@ -44,8 +18,7 @@ impl Gateway {
         check_id(&content.tree, &key.rtype, &key.id)?;
         if let Some(invalid) = self.invalid(&content.tree) {
             // 412 comes before 422.
-            self.check_version(key, standing.version()).await?;
-            self.expectation(key, standing).await?;
+            self.check_standing(key, standing).await?;
             return Err(invalid);
         }
         settle!(self, self.try_put(caller, key, &content, standing))
@@ -64,17 +37,14 @@ impl Gateway {
 
     /// What the write itself has to hold to, after what can be told now: 412 where `standing` is broken already.
     pub(super) async fn expectation(&self, key: &ResourceKey, standing: Standing) -> Result<Expect> {
-        let wants_one = match standing {
-            Standing::Anything => return Ok(Expect::Anything),
-            Standing::Version(version) => return Ok(Expect::Version(version)),
-            Standing::Some => true,
-            Standing::None => false,
-        };
-        match self.current(key).await? {
-            Some(found) if found.body.is_some() != wants_one => Err(broken(key, standing)),
-            Some(found) => Ok(Expect::Unmoved(found.version)),
-            None if wants_one => Err(broken(key, standing)),
-            None => Ok(Expect::New),
+        match standing {
+            Standing::Anything => Ok(Expect::Anything),
+            Standing::Version(version) => Ok(Expect::Version(version)),
+            Standing::Some | Standing::None => {
+                let found = self.current(key).await?;
+                standing.check(key, found.as_ref())?;
+                Ok(found.map_or(Expect::New, |found| Expect::Unmoved(found.version)))
+            }
         }
     }
 
@@ -89,7 +59,7 @@ impl Gateway {
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
-        let criteria = criteria_of(rtype, query)?;
+        let criteria = self.criteria(rtype, query)?;
         settle!(self, self.try_update(caller, &criteria, &content, standing))
     }
 
@@ -101,11 +71,7 @@ impl Gateway {
         standing: Standing,
     ) -> Result<Planned<Written>> {
         let found = self.single_match(criteria, "URL").await?;
-        if matches!((standing, &found), (Standing::Some, None) | (Standing::None, Some(_))) {
-            return Err(broken(&format!("{}?…", criteria.rtype), standing));
-        }
-        let if_match = standing.version();
-        let target = self.conditional_target(criteria, found.as_ref(), content, if_match).await;
+        let target = self.conditional_target(criteria, found.as_ref(), content, standing).await;
         let (target, invalid) = match (target, self.invalid(&content.tree)) {
             // 422 comes before 409.
             (Err(error), Some(invalid)) if error.kind > invalid.kind => return Err(invalid),
@@ -114,7 +80,7 @@ impl Gateway {
         let (id, expect) = target;
         let key = ResourceKey { rtype: criteria.rtype.clone(), id };
         if let Some(invalid) = invalid {
-            self.check_version(&key, if_match).await?;
+            self.check_standing(&key, standing).await?;
             return Err(invalid);
         }
         let assertion = Assertion { criteria: criteria.clone(), matches: found.into_iter().collect() };
@@ -127,21 +93,20 @@ impl Gateway {
         criteria: &Criteria,
         found: Option<&ResourceId>,
         content: &Content,
-        if_match: Option<i64>,
+        standing: Standing,
     ) -> Result<(ResourceId, Expect)> {
         let own = content.tree.get_str("id");
         let rtype = &criteria.rtype;
+        if found.zip(own).is_some_and(|(id, own)| own != id.as_str()) {
+            return Err(not_the_matchs_id(rtype));
+        }
+        standing.check_match(&format!("{rtype}?…"), found.is_some())?;
         match (found, own) {
-            (Some(id), Some(own)) if own != id.as_str() => Err(Error::bad_request(
-                Issue::error(
-                    IssueCode::Invalid,
-                    "リソースの id が、条件に一致したリソースの id と異なります。id を省くか合わせてください。",
-                    "The resource's id is not that of the match. Leave it out, or set it to the match's.",
-                )
-                .at(rtype.as_str(), "/id"),
-            )),
-            (Some(id), _) => Ok((id.clone(), if_match.map_or(Expect::Anything, Expect::Version))),
-            (None, _) if if_match.is_some() => Err(Error::version_mismatch(&format!("{rtype}?…"), None)),
+            (Some(id), _) => match standing {
+                Standing::Version(version) => Ok((id.clone(), Expect::Version(version))),
+                // The assertion that it is the match holds that there is one.
+                Standing::Anything | Standing::Some | Standing::None => Ok((id.clone(), Expect::Anything)),
+            },
             (None, None) => Ok((ResourceId::generate(), Expect::New)),
             (None, Some(own)) => {
                 let bad =
@@ -170,29 +135,22 @@ impl Gateway {
         self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await
     }
 
-    /// 412 comes before 422: content that is invalid and based on a stale version is told the latter.
-    pub(super) async fn check_version(&self, key: &ResourceKey, if_match: Option<i64>) -> Result<()> {
-        let Some(wanted) = if_match else { return Ok(()) };
-        let standing = self.current(key).await?.filter(|version| version.body.is_some());
-        let current = standing.map(|version| version.version);
-        if current == Some(wanted) {
-            return Ok(());
+    /// 412 comes before 422: content that is invalid and whose condition is broken is told the latter.
+    pub(super) async fn check_standing(&self, key: &ResourceKey, standing: Standing) -> Result<()> {
+        match standing {
+            Standing::Anything => Ok(()),
+            _ => standing.check(key, self.current(key).await?.as_ref()),
         }
-        Err(Error::refused(&key.to_string(), Refusal::VersionMismatch { current }))
     }
 }
 
-/// The refusal of `If-Match: *` or `If-None-Match: *`.
-fn broken(target: &dyn Display, standing: Standing) -> Error {
-    if standing != Standing::None {
-        return Error::version_mismatch(&target.to_string(), None);
-    }
+fn not_the_matchs_id(rtype: &ResourceType) -> Error {
     let issue = Issue::error(
-        IssueCode::Conflict,
-        format!("{target} はすでに存在するため、If-None-Match: * を満たしません。"),
-        format!("{target} exists, so If-None-Match: * does not hold."),
+        IssueCode::Invalid,
+        "リソースの id が、条件に一致したリソースの id と異なります。id を省くか合わせてください。",
+        "The resource's id is not that of the match. Leave it out, or set it to the match's.",
     );
-    Error::new(ErrorKind::PreconditionFailed, issue.on("http.header:If-None-Match"))
+    Error::bad_request(issue.at(rtype.as_str(), "/id"))
 }
 
 fn not_the_match(key: &ResourceKey) -> Error {

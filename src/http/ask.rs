@@ -82,35 +82,34 @@ impl Ask {
 }
 
 impl Conditions {
-    pub fn read(headers: &HeaderMap) -> Result<Conditions> {
-        // What is no text reads as empty, which every condition refuses: a condition must never go unheard.
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        let (only_new, none_match) = read_none_match(text("if-none-match"));
-        let standing = match text("if-match").map(str::trim) {
-            None if only_new => Standing::None,
-            None => Standing::Anything,
-            Some("*") => Standing::Some,
-            Some(tag) => Standing::Version(parse_etag(tag).ok_or_else(|| {
-                let (ja, en) = ("If-Match は W/\"版\" の形です。", "If-Match has the form W/\"version\".");
-                Error::bad_request(Issue::error(IssueCode::Invalid, ja, en).on("http.header:If-Match"))
-            })?),
-        };
-        let modified_since = text("if-modified-since").and_then(Instant::parse_http);
+    pub fn read(headers: &HeaderMap, verb: Verb) -> Result<Conditions> {
+        let (if_match, if_none_match) = (condition(headers, "if-match"), condition(headers, "if-none-match"));
+        let names = ["http.header:If-Match", "http.header:If-None-Match"];
+        let modified_since = condition(headers, "if-modified-since");
         Ok(Conditions {
-            standing,
-            freshness: Freshness { none_match, modified_since },
-            if_none_exist: text("if-none-exist").map(|query| query.trim_start_matches('?').to_owned()),
+            standing: Standing::of_request(verb, if_match.as_deref(), if_none_match.as_deref(), names)?,
+            freshness: Freshness {
+                none_match: read_none_match(if_none_match.as_deref()),
+                modified_since: modified_since.as_deref().and_then(Instant::parse_http),
+            },
+            if_none_exist: condition(headers, "if-none-exist").map(|query| query.trim_start_matches('?').to_owned()),
         })
     }
 }
 
-/// Whether `*` is given, and the versions in the list.
-pub fn read_none_match(value: Option<&str>) -> (bool, Option<Vec<i64>>) {
-    match value.map(str::trim) {
-        None => (false, None),
-        Some("*") => (true, Some(Vec::new())),
+/// A condition's value. What is no text reads as empty, which every condition refuses, and several lines are one list: a
+/// condition must never go unheard.
+fn condition(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+/// The versions that the caller has; an empty list is `*`.
+pub fn read_none_match(value: Option<&str>) -> Option<Vec<i64>> {
+    match value.map(str::trim)? {
+        "*" => Some(Vec::new()),
         // A tag that is none of ours matches nothing: version 0 never exists.
-        Some(list) => (false, Some(list.split(',').map(|tag| parse_etag(tag).unwrap_or(0)).collect())),
+        list => Some(list.split(',').map(|tag| parse_etag(tag).unwrap_or(0)).collect()),
     }
 }
 
@@ -193,11 +192,7 @@ pub fn check_acceptable(headers: &HeaderMap, query: &str) -> Result<()> {
     let acceptable = match &format {
         // An unescaped `+` arrives as a space.
         Some(format) => format == "json" || is_json(&format.replace(' ', "+")),
-        None => {
-            let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-            let mut parts = values.flat_map(|value| value.split(',')).filter(|part| !part.trim().is_empty()).peekable();
-            parts.peek().is_none() || parts.any(is_acceptable)
-        }
+        None => accepts(headers),
     };
     if acceptable {
         return Ok(());
@@ -209,9 +204,29 @@ pub fn check_acceptable(headers: &HeaderMap, query: &str) -> Result<()> {
     Err(Error::new(ErrorKind::NotAcceptable, Issue::error(IssueCode::NotSupported, ja, en).on("http.header:Accept")))
 }
 
-fn is_acceptable(part: &str) -> bool {
-    let Some((quality, name)) = with_quality(part) else { return false };
-    quality > 0.0 && (matches!(name, "*/*" | "application/*") || is_json(part))
+/// Whether `Accept` admits FHIR JSON: the ranges that fit it best decide (RFC 9110 12.5.1), so that
+/// `application/fhir+json;q=0, */*` is a refusal.
+fn accepts(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let parts: Vec<&str> = values.flat_map(|value| value.split(',')).filter(|part| !part.trim().is_empty()).collect();
+    let fitting = parts.iter().filter_map(|part| Some((closeness(part)?, with_quality(part)?.0 > 0.0)));
+    // Whoever refuses `application/json` has not refused FHIR's own type; whoever asks for it is answered in that.
+    let fitting = fitting.filter(|judged| *judged != (ALIAS, false));
+    parts.is_empty() || fitting.max().is_some_and(|(_, wanted)| wanted)
+}
+
+/// The closeness of a JSON type other than FHIR's own.
+const ALIAS: u8 = 2;
+
+/// How well a media range fits the answer; `None` where it is another form.
+fn closeness(part: &str) -> Option<u8> {
+    let name = part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match name.as_str() {
+        "*/*" => Some(0),
+        "application/*" => Some(1),
+        "application/fhir+json" if is_json(part) => Some(3),
+        _ => is_json(part).then_some(ALIAS),
+    }
 }
 
 /// `application/fhir+json`, `application/json` or `text/json`, in R4 and UTF-8 where the parameters say so.

@@ -9,9 +9,6 @@ use super::answer::Answer;
 use super::ask::Ask;
 use super::paging::pretty;
 
-/// Search parameters that every stored type answers, and their kinds.
-const COMMON: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
-
 /// The statement with this server's address in it.
 pub fn answer(app: &App, ask: &Ask) -> Answer {
     let mut statement = (*app.capability).clone();
@@ -96,14 +93,10 @@ fn resource(gateway: &Gateway, served: &ServedType) -> Json {
 
 fn search_params(gateway: &Gateway, rtype: &str) -> Vec<Json> {
     let is_held = gateway.is_stored(rtype) || matches!(rtype, "AuditEvent" | "MeasureReport");
-    let mut params: Vec<(&str, &str)> = match is_held {
-        true => COMMON.to_vec(),
+    let params = match is_held {
+        true => gateway.stored_parameters(rtype),
         false => vec![("_id", "token"), ("url", "uri")],
     };
-    let known = gateway.definitions.search_parameters(rtype);
-    if is_held && known.iter().any(|parameter| parameter.code == "identifier") {
-        params.push(("identifier", "token"));
-    }
     let param = |(name, kind): (&str, &str)| {
         let mut param = Object::new();
         param.insert("name", name);

@@ -22,7 +22,7 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 use super::answer::Answer;
 use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
 use super::gzip::{self, Unpackable};
-use super::interaction::{check_method, dispatch, methods};
+use super::interaction::{check_method, check_type, dispatch, is_known, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH};
 
@@ -78,10 +78,6 @@ async fn answer_to(app: App, request: Request<Body>, path: String) -> Response<B
     response
 }
 
-fn is_known(app: &App, name: &str) -> bool {
-    app.gateway.definitions.served_types().iter().any(|served| served.name == name)
-}
-
 async fn handle(
     app: &App,
     parts: &Parts,
@@ -105,13 +101,17 @@ async fn handle(
     };
     let form = match media {
         // A search's parameters may stand in the body, those that shape the answer included.
-        Media::Form => Form::read(&format!("{query}&{}", String::from_utf8_lossy(&body)))?,
+        Media::Form => {
+            let all = format!("{query}&{}", String::from_utf8_lossy(&body));
+            check_acceptable(&parts.headers, &all)?;
+            Form::read(&all)?
+        }
         Media::Fhir | Media::JsonPatch => Form::read(&query)?,
     };
     let (prefer, strict) = read_prefer(&parts.headers);
     let ask = Ask {
         verb,
-        conditions: Conditions::read(&parts.headers)?,
+        conditions: Conditions::read(&parts.headers, verb)?,
         prefer,
         strict,
         form,
@@ -128,14 +128,15 @@ async fn handle(
 
 /// What can be refused before the body is read.
 fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, Media)> {
-    if let Some(rtype) = route.rtype().filter(|name| !is_known(app, name)) {
-        // The type's own refusal, as any interaction would give it.
-        app.gateway.served(rtype, crate::profile::Interaction::Read)?;
-    }
+    check_type(app, route)?;
     let verb = verb(&parts.method).ok_or_else(unknown_method)?;
     check_method(app, route, verb)?;
-    check_acceptable(&parts.headers, query)?;
-    let media = read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_)))?;
+    let media = read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_)));
+    if !matches!(media, Ok(Media::Form)) {
+        // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
+        check_acceptable(&parts.headers, query)?;
+    }
+    let media = media?;
     is_packed(&parts.headers)?;
     Ok((verb, media))
 }

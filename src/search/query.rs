@@ -42,7 +42,8 @@ fn decode(text: &str) -> String {
 }
 
 /// Reads the criteria for `rtype`; result parameters (`_count` …) are the caller's and must be taken out before.
-pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<Parsed> {
+/// `known` are the type's parameters.
+pub fn parse_query(rtype: &ResourceType, known: &[&str], pairs: &[(String, String)]) -> Result<Parsed> {
     let mut parsed = Parsed {
         criteria: Criteria { rtype: rtype.clone(), conditions: Vec::new() },
         applied: Vec::new(),
@@ -53,7 +54,7 @@ pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<P
             Some((code, modifier)) => (code, Some(modifier)),
             None => (name.as_str(), None),
         };
-        if !matches!(code, "_id" | "_lastUpdated" | "identifier") {
+        if !known.contains(&code) {
             parsed.ignored.push(Ignored { name: name.clone() });
             continue;
         }
@@ -78,18 +79,16 @@ pub fn parse_query(rtype: &ResourceType, pairs: &[(String, String)]) -> Result<P
 }
 
 /// Criteria of a conditional interaction: every parameter must be known, and there must be one.
-pub fn criteria_of(rtype: &ResourceType, query: &str) -> Result<Criteria> {
+pub fn criteria_of(rtype: &ResourceType, known: &[&str], query: &str) -> Result<Criteria> {
     let pairs = split_query(query);
     let pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| !matches!(name.as_str(), "_format" | "_pretty")).collect();
-    let parsed = parse_query(rtype, &pairs)?;
+    let parsed = parse_query(rtype, known, &pairs)?;
     if let Some(ignored) = parsed.ignored.first() {
-        let name = &ignored.name;
+        let (name, known) = (&ignored.name, known.join(", "));
         return Err(Error::bad_parameter(
             name,
-            format!(
-                "条件付き操作では検索パラメータ {name} を使えません。使えるのは _id, _lastUpdated, identifier です。"
-            ),
-            format!("Conditional interactions cannot use {name}. They know _id, _lastUpdated and identifier."),
+            format!("{rtype} の条件付き操作では検索パラメータ {name} を使えません。使えるのは {known} です。"),
+            format!("Conditional interactions on {rtype} cannot use {name}. They know {known}."),
         ));
     }
     if parsed.criteria.conditions.is_empty() {

@@ -6,6 +6,7 @@ use crate::app::{TestApp, identified, location};
 use crate::both;
 
 both!(
+    an_entry_is_judged_in_the_order_of_a_request,
     entries_of_a_batch_are_answered_each_for_itself,
     responses_of_a_batch_stand_in_the_order_of_its_entries,
     a_batch_knows_every_interaction,
@@ -98,12 +99,14 @@ async fn a_batch_honours_conditions(app: &TestApp) {
             {"resource": identified("x"), "request": {"method": "POST", "url": "Location",
                 "ifNoneExist": "identifier=https://example.org/places|x"}},
             {"resource": location("a", "2"), "request": {"method": "PUT", "url": "Location/a", "ifMatch": "W/\"9\""}},
+            {"resource": location("b", "2"), "request": {"method": "PUT", "url": "Location/b", "ifMatch": "*"}},
+            {"resource": location("b", "2"), "request": {"method": "PUT", "url": "Location/b", "ifNoneMatch": "W/\"3\""}},
             {"request": {"method": "GET", "url": "Location/a", "ifNoneMatch": "W/\"1\""}},
             {"request": {"method": "DELETE", "url": "Location?identifier=https://example.org/places|none"}}
         ]),
     )
     .await;
-    assert_eq!(statuses(&found), ["200", "412", "304", "204"]);
+    assert_eq!(statuses(&found), ["200", "412", "412", "400", "304", "204"]);
 }
 
 async fn a_bundle_inside_a_batch_is_refused_alone(app: &TestApp) {
@@ -112,6 +115,20 @@ async fn a_bundle_inside_a_batch_is_refused_alone(app: &TestApp) {
         batch(app, json!([{"resource": inner, "request": {"method": "POST", "url": "/"}}, put("a", "1")])).await;
     assert_eq!(statuses(&found), ["400", "201"]);
     app.get("Location/b").await.expect_refusal(404);
+}
+
+/// 404 and 405 before 400, as for a request alone.
+async fn an_entry_is_judged_in_the_order_of_a_request(app: &TestApp) {
+    let found = batch(
+        app,
+        json!([
+            {"request": {"method": "GET", "url": "Nothing/a?_summary=nothing"}},
+            {"request": {"method": "DELETE", "url": "metadata?_summary=nothing"}},
+            {"request": {"method": "GET", "url": "Location/a?_summary=nothing"}}
+        ]),
+    )
+    .await;
+    assert_eq!(statuses(&found), ["404", "405", "400"]);
 }
 
 async fn an_empty_batch_is_answered_with_an_empty_bundle(app: &TestApp) {

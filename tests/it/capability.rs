@@ -135,6 +135,8 @@ async fn every_listed_search_parameter_is_known(app: &TestApp) {
             app.request("GET", &query).header("Prefer", "handling=strict").send().await.expect(200);
         }
         let identifier = resource["searchParam"].as_array().unwrap().iter().any(|param| param["name"] == "identifier");
+        let strict = app.request("GET", &format!("{rtype}?identifier=x")).header("Prefer", "handling=strict");
+        assert_eq!(strict.send().await.status, if identifier { 200 } else { 400 }, "{rtype}");
         if identifier && lists(&resource, "create") {
             app.post(rtype, &identified(rtype, "1")).await.expect(201);
             assert_eq!(app.get(&format!("{rtype}?identifier=1")).await.expect(200)["total"], 1, "{rtype}");

@@ -70,6 +70,9 @@ async fn json_is_answered_to_whoever_accepts_it(app: &TestApp) {
         "application/fhir+json; fhirVersion=4.0",
         "application/fhir+xml, application/fhir+json;q=0.5",
         "text/html,application/xhtml+xml,*/*;q=0.8",
+        "application/json;q=0, */*",
+        "application/*;q=0, application/fhir+json",
+        "application/fhir+json; fhirVersion=3.0;q=0, */*",
     ] {
         asked(app, "metadata", accept).await.expect(200);
     }
@@ -84,6 +87,9 @@ async fn xml_and_other_forms_are_406(app: &TestApp) {
         "image/png",
         "application/fhir+json; fhirVersion=3.0",
         "application/fhir+json;q=0",
+        "application/fhir+json;q=0, */*",
+        "application/*;q=0, */*;q=0.5",
+        "*/*;q=0",
     ] {
         for path in ["metadata", "Location/a", "Location"] {
             let refused = asked(app, path, accept).await.expect_refusal(406);

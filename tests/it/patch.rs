@@ -9,6 +9,7 @@ both!(
     json_patch_changes_one_element_and_makes_a_version,
     fhirpath_patch_changes_one_element,
     a_patch_based_on_a_stale_version_is_412,
+    a_patch_takes_the_conditions_of_a_write,
     a_patch_that_does_not_fit_leaves_the_resource_alone,
     a_patch_cannot_change_type_or_id,
     a_patch_that_makes_the_content_invalid_is_422,
@@ -66,6 +67,21 @@ async fn a_patch_based_on_a_stale_version_is_412(app: &TestApp) {
     assert_eq!(app.get("Location/a").await.expect(200)["name"], "2");
     let patched = with("W/\"2\"").raw(JSON_PATCH, rename("3").to_string()).send().await.expect(200);
     assert_eq!(patched["meta"]["versionId"], "3");
+}
+
+async fn a_patch_takes_the_conditions_of_a_write(app: &TestApp) {
+    let path = "Location?identifier=https://example.org/places|p";
+    let id = app.post("Location", &identified("p")).await.expect(201)["id"].as_str().unwrap().to_owned();
+    for path in [path, &format!("Location/{id}")] {
+        let with = async |name: &str, value: &str| {
+            app.request("PATCH", path).header(name, value).raw(JSON_PATCH, rename(path).to_string()).send().await
+        };
+        with("If-Match", "*").await.expect(200);
+        let refused = with("If-None-Match", "*").await.expect_refusal(412);
+        assert_eq!(refused["issue"][0]["expression"][0], "http.header:If-None-Match");
+        with("If-None-Match", "W/\"9\"").await.expect_refusal(400);
+    }
+    assert_eq!(app.get(&format!("Location/{id}")).await.expect(200)["meta"]["versionId"], "3");
 }
 
 async fn a_patch_that_does_not_fit_leaves_the_resource_alone(app: &TestApp) {

@@ -47,7 +47,7 @@ async fn an_unknown_id_is_404(app: &TestApp) {
         app.get(&format!("{rtype}/none/_history/1")).await.expect_refusal(404);
     }
     app.put("Location/a", &location("a", "北棟")).await.expect(201);
-    for version in ["0", "2", "-1", "x", "99999999999999999999"] {
+    for version in ["0", "2", "-1", "x", "+1", "%2B1", "01", "1.0", "99999999999999999999"] {
         app.get(&format!("Location/a/_history/{version}")).await.expect_refusal(404);
     }
 }

@@ -24,6 +24,8 @@ both!(
     strict_handling_refuses_unknown_parameters,
     unsupported_modifiers_are_refused,
     a_search_by_post_is_the_search_by_get,
+    format_in_the_body_of_a_search_is_honoured,
+    identifier_is_known_where_the_type_has_it,
     definitions_are_found_by_id_and_url,
 );
 
@@ -327,6 +329,39 @@ async fn a_search_by_post_is_the_search_by_get(app: &TestApp) {
     app.request("POST", "Location/_search").raw(form, "_id:not=a").send().await.expect_refusal(400);
     let definitions = post("StructureDefinition/_search", "_id=kh-bed").await;
     assert_eq!(ids(&definitions), ["kh-bed"]);
+}
+
+async fn format_in_the_body_of_a_search_is_honoured(app: &TestApp) {
+    let post = async |accept: &str, path: &str, body: &'static str| {
+        let request = app.request("POST", path).header("Accept", accept);
+        request.raw("application/x-www-form-urlencoded", body).send().await
+    };
+    post("text/html", "Location/_search", "_id=a&_format=json").await.expect(200);
+    post("*/*", "Location/_search", "_id=a&_format=xml").await.expect_refusal(406);
+    post("text/html", "Location/_search", "_id=a").await.expect_refusal(406);
+    post("*/*", "Location/_search?_format=json", "_format=xml").await.expect(200);
+    let plain = app.request("POST", "Location/_search").header("Accept", "text/html").raw("text/plain", "_format=json");
+    plain.send().await.expect_refusal(406);
+}
+
+async fn identifier_is_known_where_the_type_has_it(app: &TestApp) {
+    let known = |rtype: &str| !matches!(rtype, "Binary" | "Provenance");
+    for rtype in types_with(Interaction::Create) {
+        let strict = app.request("GET", &format!("{rtype}?identifier=x")).header("Prefer", "handling=strict");
+        let strict = strict.send().await;
+        let lenient = app.get(&format!("{rtype}?identifier=x")).await.expect(200);
+        let create = app.request("POST", &rtype).header("If-None-Exist", "identifier=x");
+        let create = create.json(&crate::builders::minimal(&rtype)).send().await;
+        if known(&rtype) {
+            assert_eq!(strict.expect(200).get("entry"), None, "{rtype}");
+            create.expect(201);
+            continue;
+        }
+        assert_eq!(strict.expect_refusal(400)["issue"][0]["expression"][0], "http.name:identifier", "{rtype}");
+        assert_eq!(lenient["entry"][0]["search"]["mode"], "outcome", "{rtype}");
+        assert_eq!(link(&lenient, "self"), Some(format!("{}/{rtype}", app.base).as_str()));
+        create.expect_refusal(400);
+    }
 }
 
 async fn definitions_are_found_by_id_and_url(app: &TestApp) {

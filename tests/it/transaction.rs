@@ -15,6 +15,8 @@ both!(
     if_none_exist_is_honoured_inside,
     if_match_is_honoured_inside,
     if_none_match_is_honoured_inside,
+    if_match_of_any_version_is_honoured_inside,
+    a_condition_that_a_write_cannot_hear_is_refused,
     conditional_updates_and_deletes_work_inside,
     patches_work_inside,
     a_json_patch_in_a_binary_works_inside,
@@ -177,6 +179,46 @@ async fn if_none_match_is_honoured_inside(app: &TestApp) {
     assert_eq!(statuses(&found), ["304"]);
     app.delete("Location/a").await.expect(204);
     assert_eq!(statuses(&done(app, json!([only_new("3")])).await), ["201"], "a deleted one is not there");
+}
+
+async fn if_match_of_any_version_is_honoured_inside(app: &TestApp) {
+    let any = |entry| with(entry, "ifMatch", "*");
+    let conditional =
+        json!({"resource": location("c", "1"), "request": {"method": "PUT", "url": "Location?identifier=none"}});
+    for entry in [put("a", "1"), only("DELETE", "Location/a"), only("DELETE", "Location?identifier=none"), conditional]
+    {
+        let outcome = transact(app, json!([put("b", "1"), any(entry)])).await.expect_refusal(412);
+        assert_eq!(outcome["issue"][0]["expression"][0], "Bundle.entry[1].request", "{outcome}");
+    }
+    assert_eq!(stored(app).await, 0);
+    app.put("Location/a", &location("a", "1")).await.expect(201);
+    assert_eq!(statuses(&done(app, json!([any(put("a", "2"))])).await), ["200"]);
+    assert_eq!(statuses(&done(app, json!([any(rename("a"))])).await), ["200"]);
+    assert_eq!(statuses(&done(app, json!([any(only("DELETE", "Location/a"))])).await), ["204"]);
+    transact(app, json!([any(put("a", "4"))])).await.expect_refusal(412);
+}
+
+async fn a_condition_that_a_write_cannot_hear_is_refused(app: &TestApp) {
+    app.put("Location/a", &location("a", "1")).await.expect(201);
+    let both = with(with(put("a", "2"), "ifMatch", "W/\"1\""), "ifNoneMatch", "*");
+    for (entry, name) in [
+        (with(put("a", "2"), "ifNoneMatch", "W/\"3\""), "ifNoneMatch"),
+        (with(only("DELETE", "Location/a"), "ifNoneMatch", "W/\"3\""), "ifNoneMatch"),
+        (with(put("a", "2"), "ifMatch", "W/\"1\", W/\"2\""), "ifMatch"),
+        (both, "ifNoneMatch"),
+    ] {
+        let outcome = transact(app, json!([entry])).await.expect_refusal(400);
+        assert_eq!(outcome["issue"][0]["expression"][0], format!("Bundle.entry[0].request.{name}"), "{outcome}");
+    }
+    assert_eq!(stored(app).await, 1);
+}
+
+/// A FHIRPath Patch of the name.
+fn rename(id: &str) -> Value {
+    json!({"resource": {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
+        {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "Location.name"},
+        {"name": "value", "valueString": "renamed"}]}]},
+        "request": {"method": "PATCH", "url": format!("Location/{id}")}})
 }
 
 async fn conditional_updates_and_deletes_work_inside(app: &TestApp) {

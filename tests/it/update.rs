@@ -13,6 +13,7 @@ both!(
     a_stale_if_match_is_412_and_nothing_changes,
     if_match_of_any_version_asks_that_there_is_one,
     an_if_match_that_cannot_be_read_is_400,
+    a_condition_that_cannot_be_heard_is_400,
     update_creates_what_is_not_there,
     if_none_match_of_any_version_creates_only,
     update_brings_a_deleted_resource_back_with_its_history,
@@ -90,10 +91,28 @@ async fn if_match_of_any_version_asks_that_there_is_one(app: &TestApp) {
 
 async fn an_if_match_that_cannot_be_read_is_400(app: &TestApp) {
     app.put("Location/a", &location("a", "1")).await.expect(201);
-    for tag in ["", "1x", "W/", "\"1", "W/\"1\", W/\"2\""] {
+    for tag in ["", "1x", "W/", "\"1", "W/\"1\", W/\"2\"", "*, W/\"1\""] {
         let refused = put_if(app, ("If-Match", tag), &location("a", "2")).await.expect_refusal(400);
         assert_eq!(refused["issue"][0]["expression"][0], "http.header:If-Match", "{tag}");
     }
+    assert_eq!(app.get("Location/a").await.expect(200)["name"], "1");
+}
+
+async fn a_condition_that_cannot_be_heard_is_400(app: &TestApp) {
+    app.put("Location/a", &location("a", "1")).await.expect(201);
+    let list = put_if(app, ("If-Match", "W/\"1\", W/\"2\""), &location("a", "2")).await;
+    assert!(list.text.contains("not a list"), "{}", list.text);
+    let lines = app.request("PUT", "Location/a").header("If-Match", "W/\"1\"").header("If-Match", "W/\"2\"");
+    lines.json(&location("a", "2")).send().await.expect_refusal(400);
+    for method in ["PUT", "DELETE"] {
+        for tag in ["W/\"3\"", "W/\"1\"", "*, W/\"3\"", ""] {
+            let write = app.request(method, "Location/a").header("If-None-Match", tag).json(&location("a", "2"));
+            let refused = write.send().await.expect_refusal(400);
+            assert_eq!(refused["issue"][0]["expression"][0], "http.header:If-None-Match", "{tag}");
+        }
+    }
+    let both = app.request("PUT", "Location/a").header("If-Match", "W/\"1\"").header("If-None-Match", "*");
+    both.json(&location("a", "2")).send().await.expect_refusal(400);
     assert_eq!(app.get("Location/a").await.expect(200)["name"], "1");
 }
 

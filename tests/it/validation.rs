@@ -11,6 +11,7 @@ use crate::both;
 use crate::builders::{minimal, types_with, with_id};
 
 both!(
+    errors_are_told_before_warnings,
     an_unknown_element_is_refused_where_it_stands,
     a_missing_element_is_refused_on_its_parent,
     a_code_outside_a_required_binding_is_refused,
@@ -289,4 +290,27 @@ async fn a_profile_applies_whether_it_is_declared_or_not(app: &TestApp) {
     app.put("Location/plain", &plain).await.expect(201);
     plain["meta"] = json!({"profile": ["https://kakehashi.example/fhir/StructureDefinition/kh-facility"]});
     assert!(findings(app.put("Location/plain", &plain).await).contains(&("Location".to_owned(), "min".to_owned())));
+}
+
+/// The first issue is a reason of the refusal; a warning of what stands further up in the document is not.
+async fn errors_are_told_before_warnings(app: &TestApp) {
+    let body = json!({"resourceType": "Location", "id": "a", "meta": {"profile": ["http://example.org/unknown"]},
+        "extension": [{"url": "http://example.org/unknown", "valueCode": "x"}], "mode": "zzz", "status": "zzz"});
+    let entry = json!({"resource": body, "request": {"method": "PUT", "url": "Location/a"}});
+    let bundle = |kind: &str| json!({"resourceType": "Bundle", "type": kind, "entry": [entry]});
+    let batch = app.post("", &bundle("batch")).await.expect(200);
+    for outcome in [
+        app.put("Location/a", &body).await.expect_refusal(422),
+        app.post("", &bundle("transaction")).await.expect_refusal(422),
+        batch["entry"][0]["response"]["outcome"].clone(),
+    ] {
+        let told: Vec<(&str, &str)> = outcome["issue"].as_array().unwrap().iter().map(severity_and_place).collect();
+        let severities: Vec<&str> = told.iter().map(|(severity, _)| *severity).collect();
+        assert_eq!(severities, ["error", "error", "warning", "warning"], "{outcome}");
+        assert!(told[0].1.ends_with("mode") && told[1].1.ends_with("status"), "otherwise in document order: {outcome}");
+    }
+}
+
+fn severity_and_place(issue: &Value) -> (&str, &str) {
+    (issue["severity"].as_str().unwrap(), issue["expression"][0].as_str().unwrap())
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{EntryRequest, EntryResponse, Freshness, Prefer, Standing, Verb, Written, entry_requests};
+use crate::exchange::{EntryRequest, EntryResponse, Freshness, Prefer, Verb, Written, entry_requests};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
 use crate::http::answer::Answer;
@@ -15,8 +15,8 @@ use crate::http::bundle_text::{BundleText, object, quoted};
 use crate::http::paging::pretty;
 use crate::http::route::Route;
 
-use super::dispatch;
 use super::written::{location, success};
+use super::{check_method, check_type, dispatch};
 
 /// Entries of a batch that are answered at a time: enough for writes to share commits.
 const AT_A_TIME: usize = 32;
@@ -159,6 +159,8 @@ async fn one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Answe
 }
 
 async fn try_one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> Result<Answer> {
+    check_type(app, route)?;
+    check_method(app, route, entry.verb)?;
     let query = entry.query.clone().unwrap_or_default();
     let form = Form::read(&query)?;
     let (body, media) = match entry.resource.as_ref() {
@@ -168,11 +170,12 @@ async fn try_one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> R
             None => (Bytes::from(content.text.clone()), Media::Fhir),
         },
     };
-    let (only_new, none_match) = read_none_match(entry.if_none_match.as_deref());
-    let standing = if only_new { Standing::None } else { Standing::Anything };
     let conditions = Conditions {
-        standing: entry.if_match.map_or(standing, Standing::Version),
-        freshness: Freshness { none_match, modified_since: entry.if_modified_since },
+        standing: entry.standing,
+        freshness: Freshness {
+            none_match: read_none_match(entry.if_none_match.as_deref()),
+            modified_since: entry.if_modified_since,
+        },
         if_none_exist: entry.if_none_exist.clone(),
     };
     let prefer = if ask.prefer == Prefer::Unsaid { Prefer::Minimal } else { ask.prefer };

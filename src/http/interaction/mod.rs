@@ -46,6 +46,19 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
     }
 }
 
+pub fn is_known(app: &App, name: &str) -> bool {
+    app.gateway.definitions.served_types().iter().any(|served| served.name == name)
+}
+
+/// 404 unless the path's type is served.
+pub fn check_type(app: &App, route: &Route) -> Result<()> {
+    match route.rtype().filter(|name| !is_known(app, name)) {
+        // The type's own refusal, as any interaction would give it.
+        Some(rtype) => app.gateway.served(rtype, Interaction::Read).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// 405 unless the path has the method and its type offers what it means.
 pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
     let offer = route.offers().iter().find(|(_, offered, _)| *offered == verb);

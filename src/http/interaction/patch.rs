@@ -10,14 +10,13 @@ use super::written;
 
 pub async fn instance(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Answer> {
     let key = app.gateway.key(rtype, id, Interaction::Patch)?;
-    let if_match = ask.conditions.standing.version();
-    let patch = app.gateway.patch(&ask.caller, &key, ask.patch_form(), &ask.body, if_match);
+    let patch = app.gateway.patch(&ask.caller, &key, ask.patch_form(), &ask.body, ask.conditions.standing);
     Ok(written::answer(app, ask, patch.await?))
 }
 
 pub async fn conditional(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
     let rtype = app.gateway.served(rtype, Interaction::Patch)?;
-    let (form, if_match) = (ask.patch_form(), ask.conditions.standing.version());
-    let patch = app.gateway.patch_conditionally(&ask.caller, &rtype, &ask.query, form, &ask.body, if_match);
+    let (form, standing) = (ask.patch_form(), ask.conditions.standing);
+    let patch = app.gateway.patch_conditionally(&ask.caller, &rtype, &ask.query, form, &ask.body, standing);
     Ok(written::answer(app, ask, patch.await?))
 }

@@ -12,7 +12,7 @@ use crate::http::bundle_text::{BundleText, SearchMode};
 use crate::http::paging::{pretty, read_count, unknown_parameter, url};
 use crate::http::subset::shape;
 use crate::profile::Interaction;
-use crate::search::{Ignored, parse_query, split_query};
+use crate::search::{Ignored, split_query};
 
 /// Result parameters (R4 `search.html#return`), apart from those that only shape resources.
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub async fn answer(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
     if !app.gateway.is_stored(rtype.as_str()) && !matches!(rtype.as_str(), "AuditEvent" | "MeasureReport") {
         return definitions(app, ask, rtype.as_str(), &pairs, &control);
     }
-    let parsed = parse_query(&rtype, &pairs)?;
+    let parsed = app.gateway.parse_query(&rtype, &pairs)?;
     refuse_ignored(ask, &parsed.ignored)?;
     let query = SearchQuery {
         criteria: parsed.criteria,
