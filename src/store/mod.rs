@@ -8,6 +8,7 @@ mod checkpoint;
 mod connection;
 mod derived;
 mod error;
+mod event;
 mod flush;
 mod history;
 mod lock;
