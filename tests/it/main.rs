@@ -17,6 +17,7 @@ mod faults;
 mod feed;
 mod general;
 mod history;
+mod housekeeping;
 mod json;
 mod layers;
 mod links;
