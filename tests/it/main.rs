@@ -6,6 +6,7 @@ mod app;
 
 mod batch;
 mod builders;
+mod cache;
 mod capability;
 mod claims;
 mod commands;
