@@ -22,6 +22,7 @@ mod housekeeping;
 mod json;
 mod layers;
 mod links;
+mod model;
 mod order;
 mod patch;
 mod program;
