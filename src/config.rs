@@ -38,11 +38,12 @@ pub struct Config {
     pub writing: WriterSettings,
     pub body_timeout: Duration,
     pub strictness: profile::Settings,
+    /// Days that a row of the outbox is kept.
     pub outbox_days: u32,
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 20] = [
+pub const SETTINGS: [(&str, &str, &str); 21] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -60,6 +61,7 @@ pub const SETTINGS: [(&str, &str, &str); 20] = [
     ("writers", "0", "writers on PostgreSQL; 0: one for every two processors"),
     ("write_queue", "4096", "writes that may wait for one writer"),
     ("write_deadline_seconds", "10", "time for which a write is tried before it is answered 503"),
+    ("outbox_days", "7", "days for which the outbox keeps what no delivery has taken"),
     ("refuse_unmatched", "false", "refuse resources that no profile rule matches, of types that have rules"),
     ("refuse_unknown_extensions", "false", "refuse extensions without a loaded definition"),
     ("refuse_unknown_profiles", "false", "refuse meta.profile values that are not loaded"),
@@ -132,7 +134,7 @@ impl Reader {
                 refuse_unknown_extensions: self.parse("refuse_unknown_extensions", false),
                 refuse_unknown_profiles: self.parse("refuse_unknown_profiles", false),
             },
-            outbox_days: 7,
+            outbox_days: self.parse("outbox_days", 7),
         };
         self.check(&config);
         if self.errors.is_empty() { Ok(config) } else { Err(self.errors) }
@@ -198,6 +200,7 @@ impl Reader {
         expect(config.limits.depth >= 8, "max_json_depth: at least 8, or FHIR resources do not fit");
         expect(config.limits.default_page <= config.limits.page, "default_page: must not exceed max_page");
         expect(config.writing.queue > 0, "write_queue: at least 1");
+        expect(config.outbox_days > 0, "outbox_days: at least 1");
     }
 }
 
@@ -216,6 +219,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.limits.body, RequestLimits::default().body);
         assert_eq!(config.writing.group, WriterSettings::default().group);
+        assert_eq!(config.outbox_days, 7);
     }
 
     #[test]
@@ -224,5 +228,7 @@ mod tests {
             load(&[("listen", "0.0.0.0:80"), ("database_url", "mysql://x"), ("group_commit", "many")]).unwrap_err();
         assert_eq!(errors.len(), 3, "{errors:?}");
         assert!(load(&[("listen", "0.0.0.0:80"), ("insecure_open", "true")]).is_ok());
+        assert_eq!(load(&[("outbox_days", "30")]).unwrap().outbox_days, 30);
+        assert!(load(&[("outbox_days", "0")]).is_err());
     }
 }

@@ -44,7 +44,7 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Take in resources, Bundles and NDJSON files; can be cut off and run again.
     Import(import::ImportArgs),
-    /// Compute search index and projections anew from the version log, while gateways go on serving.
+    /// Make every derived table anew from the version log, while gateways go on serving.
     Reindex,
     /// Write a synthetic region as NDJSON.
     Demo(demo::DemoArgs),

@@ -16,6 +16,7 @@ use crate::demo::{self, Plan};
 use crate::exchange::Gateway;
 use crate::fhir::json::to_compact;
 use crate::http::{self, App, FHIR_PATH};
+use crate::store;
 
 use super::import::take_in_all;
 use super::{Common, failed, load_definitions, open_migrated, progress};
@@ -66,15 +67,13 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     }
     announce(&config, address, args.demo);
     let heart = args.demo.then(|| tokio::spawn(beat(Arc::clone(&gateway), plan)));
+    let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), config.outbox_days);
+    let house = tokio::spawn(house);
     let app = App::new(Arc::clone(&gateway), config.base_url.as_deref(), config.body_timeout);
     http::serve(listener, http::router(app), stop_signal()).await;
+    end(house, "housekeeping").await;
     if let Some(heart) = heart {
-        heart.abort();
-        if let Err(error) = heart.await
-            && !error.is_cancelled()
-        {
-            tracing::error!(%error, "the heartbeat ended badly");
-        }
+        end(heart, "the heartbeat").await;
     }
     match Arc::try_unwrap(gateway) {
         Ok(gateway) => gateway.close().await,
@@ -82,6 +81,16 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Stops a task that would go on for ever.
+async fn end(task: tokio::task::JoinHandle<()>, name: &str) {
+    task.abort();
+    if let Err(error) = task.await
+        && !error.is_cancelled()
+    {
+        tracing::error!(%error, "{name} ended badly");
+    }
 }
 
 /// Tells where to look. Whoever started the server may have stopped listening: that is no reason to end.

@@ -2,13 +2,14 @@
 //! nothing.
 //!
 //! The writer of this process takes out what a batch may change before it commits, and nothing of it comes back before the
-//! commit is over, so that nobody reads what somebody else has already read newer. Changes by another process on the same file are noticed by the writer's connection
-//! (`PRAGMA data_version`) before its next batch, and within [`FOREIGN_CHANGES`] when it has nothing to do. PostgreSQL may
-//! have several gateways, and has no such cache.
+//! commit is over, so that nobody reads what somebody else has already read newer. Changes by another process on the same
+//! file are noticed by the writer's connection (`PRAGMA data_version`) before each batch, and every [`FOREIGN_CHANGES`]
+//! when it has nothing to do. Where it cannot look in time, because it waits for the other process's lock, say, nothing
+//! here is believed ([`OVERDUE`]). PostgreSQL may have several gateways, and has no such cache.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::fhir::id::ResourceKey;
 
@@ -16,8 +17,10 @@ use super::change::Version;
 
 /// Bytes of bodies that are kept, about.
 const BYTES: usize = 32 << 20;
-/// How long a change by another process may go unnoticed.
+/// How often the writer looks whether another process changed the file.
 pub(super) const FOREIGN_CHANGES: Duration = Duration::from_millis(50);
+/// How long a change by another process may go unnoticed, at most: if the last look is older, reads ask SQLite.
+const OVERDUE: Duration = FOREIGN_CHANGES.saturating_mul(2);
 
 /// Two generations: when the young one is full it becomes the old one, and what was old is gone.
 #[derive(Default)]
@@ -34,6 +37,8 @@ struct Generations {
     changing: HashSet<ResourceKey>,
     /// Counts the batches: what was read before one ended may be old.
     forgotten: u64,
+    /// When the writer last looked for changes by another process.
+    looked: Option<Instant>,
 }
 
 /// When a reader asked the database: what it read is kept only if no batch ended since.
@@ -44,6 +49,9 @@ impl Cache {
     /// The version that stands, or the moment at which it was not known here.
     pub fn get(&self, key: &ResourceKey) -> Result<Version, Moment> {
         let inner = self.lock();
+        if inner.looked.is_none_or(|looked| looked.elapsed() > OVERDUE) {
+            return Err(Moment(inner.forgotten));
+        }
         let found = inner.young.get(key).or_else(|| inner.old.get(key));
         found.cloned().ok_or(Moment(inner.forgotten))
     }
@@ -79,11 +87,14 @@ impl Cache {
         inner.changing.clear();
     }
 
-    /// Another process changed the file.
-    pub fn forget_all(&self) {
+    /// The writer looked for changes by another process, not before `looked`.
+    pub fn looked(&self, looked: Instant, changed: bool) {
         let mut inner = self.lock();
-        let forgotten = inner.forgotten + 1;
-        *inner = Generations { forgotten, ..Generations::default() };
+        if changed {
+            let forgotten = inner.forgotten + 1;
+            *inner = Generations { forgotten, ..Generations::default() };
+        }
+        inner.looked = Some(looked);
     }
 
     fn lock(&self) -> MutexGuard<'_, Generations> {
@@ -95,11 +106,11 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::fhir::id::{ResourceId, ResourceType};
-    use crate::fhir::instant::Instant;
+    use crate::fhir::instant;
 
     fn version(id: &str, version: i64, bytes: usize) -> Version {
         let key = ResourceKey { rtype: ResourceType::known("Location"), id: ResourceId::parse(id).unwrap() };
-        Version { key, version, at: Instant(0), body: Some("x".repeat(bytes)) }
+        Version { key, version, at: instant::Instant(0), body: Some("x".repeat(bytes)) }
     }
 
     fn keep(cache: &Cache, new: &Version) {
@@ -111,6 +122,7 @@ mod tests {
     #[test]
     fn what_was_read_before_a_change_is_not_kept_after_it() {
         let (cache, old) = (Cache::default(), version("a", 1, 10));
+        cache.looked(Instant::now(), false);
         keep(&cache, &old);
         assert!(cache.get(&old.key).is_ok());
         cache.begin_batch([&old.key].into_iter());
@@ -122,13 +134,25 @@ mod tests {
         assert!(cache.get(&old.key).is_err(), "read before the batch ended");
         keep(&cache, &version("a", 2, 10));
         assert_eq!(cache.get(&old.key).ok().map(|found| found.version), Some(2));
-        cache.forget_all();
+        cache.looked(Instant::now(), true);
         assert!(cache.get(&old.key).is_err());
+    }
+
+    #[test]
+    fn nothing_is_believed_when_a_look_is_overdue() {
+        let (cache, kept) = (Cache::default(), version("a", 1, 10));
+        keep(&cache, &kept);
+        assert!(cache.get(&kept.key).is_err(), "nobody looked yet");
+        cache.looked(Instant::now(), false);
+        assert!(cache.get(&kept.key).is_ok());
+        cache.looked(Instant::now().checked_sub(2 * OVERDUE).unwrap(), false);
+        assert!(cache.get(&kept.key).is_err());
     }
 
     #[test]
     fn memory_is_bounded() {
         let cache = Cache::default();
+        cache.looked(Instant::now(), false);
         for number in 0..100 {
             keep(&cache, &version(&format!("n{number}"), 1, 1 << 20));
         }

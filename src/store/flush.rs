@@ -7,8 +7,9 @@ use super::change::Origin;
 use super::connection::Connection;
 use super::derived::{Derive, Derived, Projection, Reference, Token};
 use super::error::StoreError;
+use super::event::{Event, event_rows};
 use super::overlay::{Entry, Overlay};
-use super::projection::{EventRows, ProjectionRows};
+use super::projection::ProjectionRows;
 use super::sql::{Column, RowAction, Rows};
 use super::stamp::Stamp;
 use crate::fhir::id::ResourceKey;
@@ -49,7 +50,7 @@ pub(super) async fn flush(
     for set in rows.index.into_rows().into_iter().chain(rows.projections.into_rows()) {
         connection.execute_rows(&set).await?;
     }
-    connection.execute_rows(&rows.events.into_rows()).await?;
+    connection.execute_rows(&event_rows(rows.events)).await?;
     let records = audited.into_iter().map(|audited| AuditRecord::new(audited, stamp.at));
     connection.execute_rows(&chain.seal(records)).await?;
     Ok(())
@@ -62,7 +63,7 @@ struct BatchRows {
     versions: VersionRows,
     index: IndexRows,
     projections: ProjectionRows,
-    events: EventRows,
+    events: Vec<Event>,
 }
 
 impl BatchRows {
@@ -90,7 +91,7 @@ impl BatchRows {
         let mut standing = before.projection.clone();
         for added in &mut entry.added {
             let projection = added.draft.as_ref().map_or(Projection::None, |draft| draft.derived.projection.clone());
-            self.events.compare(number, added.seq, stamp.at, &standing, &projection);
+            self.events.extend(Event::between(number, added.seq, stamp.at.0, &standing, &projection));
             standing = projection;
             self.versions.push(added.seq, number, key, added.version, added.method.as_str(), added.body.take());
         }

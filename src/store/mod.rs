@@ -8,8 +8,10 @@ mod checkpoint;
 mod connection;
 mod derived;
 mod error;
+mod event;
 mod flush;
 mod history;
+mod housekeeping;
 mod lock;
 mod migrate;
 mod overlay;
@@ -30,6 +32,7 @@ pub use derived::{
 };
 pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
+pub use housekeeping::{keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
 pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids};
 pub use reindex::reindex;

@@ -1,7 +1,5 @@
 //! The rows of the region's tables (`migrations/*/0003_region_projections`).
 
-use crate::fhir::instant::Instant;
-
 use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Ward};
 use super::sql::{Column, RowAction, Rows};
 
@@ -215,53 +213,5 @@ fn member_rows(rows: Vec<(i64, i64, Member)>) -> Rows {
             ("period_end", Column::MaybeInts(each(&rows, |row| row.period_end))),
         ],
         action: RowAction::Insert { table: MEMBERS, suffix: "" },
-    }
-}
-
-/// The time series of bed statuses.
-#[derive(Default)]
-pub(super) struct EventRows {
-    seq: Vec<i64>,
-    key: Vec<i64>,
-    ward_id: Texts,
-    operational_status: Texts,
-    as_of: Vec<Option<i64>>,
-    at: Vec<i64>,
-}
-
-impl EventRows {
-    /// Adds an event where a bed's status, or its being there, changes from `before` to `after`.
-    pub fn compare(&mut self, key: i64, seq: i64, at: Instant, before: &Projection, after: &Projection) {
-        let status = |projection: &Projection| match projection {
-            Projection::Bed(bed) => Some(bed.operational_status.clone()),
-            _ => None,
-        };
-        if status(before) == status(after) {
-            return;
-        }
-        let bed = match (after, before) {
-            (Projection::Bed(bed), _) | (_, Projection::Bed(bed)) => bed,
-            _ => return,
-        };
-        self.seq.push(seq);
-        self.key.push(key);
-        self.ward_id.push(bed.ward_id.clone());
-        self.operational_status.push(status(after).flatten());
-        self.as_of.push(bed.as_of);
-        self.at.push(at.0);
-    }
-
-    pub fn into_rows(self) -> Rows {
-        Rows {
-            columns: vec![
-                ("seq", Column::Ints(self.seq)),
-                ("key", Column::Ints(self.key)),
-                ("ward_id", Column::MaybeTexts(self.ward_id)),
-                ("operational_status", Column::MaybeTexts(self.operational_status)),
-                ("as_of", Column::MaybeInts(self.as_of)),
-                ("at", Column::Ints(self.at)),
-            ],
-            action: RowAction::Insert { table: "bed_status_event", suffix: "ON CONFLICT (seq) DO NOTHING" },
-        }
     }
 }

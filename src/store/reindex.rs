@@ -13,13 +13,14 @@ use crate::fhir::json::{Limits, parse};
 use super::connection::{Connection, Database};
 use super::derived::{Derive, Derived, Projection, Reference, Token};
 use super::error::StoreError;
+use super::event::rebuild_events;
 use super::flush::IndexRows;
 use super::projection::{PROJECTIONS, ProjectionRows, table_of};
 use super::resource::Number;
 use super::sql::{Column, RowAction, Rows, Sql};
 
 /// Resources or rows that one transaction covers: writers wait no longer than for that many.
-const CHUNK: i64 = 500;
+pub(super) const CHUNK: i64 = 500;
 
 #[derive(QueryableByName)]
 struct BodyRow {
@@ -62,6 +63,7 @@ pub async fn reindex(
     for table in PROJECTIONS {
         sweep_projection(&mut connection, derive, table).await?;
     }
+    rebuild_events(&mut connection, derive).await?;
     Ok(done)
 }
 
@@ -71,7 +73,8 @@ struct Key {
     key: i64,
 }
 
-async fn transact<T>(
+/// Does the work in a transaction, again where another one was in the way.
+pub(super) async fn transact<T>(
     connection: &mut Connection,
     work: impl AsyncFn(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {

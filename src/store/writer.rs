@@ -212,17 +212,16 @@ impl Writer {
         if self.database.cache().is_none() {
             return;
         }
-        let mut found = None;
+        let (began, mut found) = (std::time::Instant::now(), None);
         if let Ok(mut connection) = self.connect().await {
             let sql = Sql::new("SELECT data_version AS value FROM pragma_data_version");
             let rows: Result<Vec<Number>, StoreError> = connection.load(sql).await;
             found = rows.ok().and_then(|rows| rows.first().map(|row| row.value));
             self.connection = Some(connection);
         }
-        if found.is_none() || found != self.data_version {
-            self.data_version = found;
-            self.database.cache().inspect(|cache| cache.forget_all());
-        }
+        let changed = found.is_none() || found != self.data_version;
+        self.data_version = found;
+        self.database.cache().inspect(|cache| cache.looked(began, changed));
     }
 
     /// One transaction for all; if the database refuses it, each for itself, so that one never fails its neighbours.

@@ -15,10 +15,12 @@ both!(
     damaged_rows_are_right_again_after_a_reindex,
     a_reindex_of_a_whole_database_changes_nothing,
     a_reindex_is_right_while_writes_go_on,
+    events_of_beds_are_those_of_the_log_again,
+    two_reindexes_at_a_time_mend_the_same_events,
 );
 
 /// The derived tables, each with its columns.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
     ("index_token", "param, code, system, key"),
     ("resource_reference", "target_type, target_id, key"),
     ("facility", "key, id, name, status, organization_id, latitude, longitude"),
@@ -27,6 +29,7 @@ const TABLES: [(&str, &str); 8] = [
     ("referral", "key, id, status, category, priority, subject, requester, authored_on"),
     ("referral_task", "key, id, status, focus, owner, location, answer_by, hold_until"),
     ("care_team_member", "key, position, team_id, team_status, subject, member, role, period_start, period_end"),
+    ("bed_status_event", "seq, key, ward_id, operational_status, as_of, at"),
 ];
 
 #[derive(QueryableByName)]
@@ -170,5 +173,89 @@ async fn a_reindex_is_right_while_writes_go_on(app: &TestApp) {
     for (worker, last) in [a, b, c, d].iter().enumerate() {
         assert_eq!(app.get(&format!("Location?identifier=l{worker}-{last}")).await.expect(200)["total"], 1);
         assert_eq!(app.get(&format!("Location?identifier=l{worker}-{}", last - 1)).await.expect(200)["total"], 0);
+    }
+}
+
+/// The example bed under another id, in that state of HL7 v2 table 0116.
+fn bed(id: &str, status: &str) -> Value {
+    let mut bed: Value = serde_json::from_str(include_str!("../../docs/examples/bed-status.json")).unwrap();
+    bed["id"] = json!(id);
+    bed["identifier"][0]["value"] = json!(format!("2719000001-W01-{id}"));
+    bed["operationalStatus"] = json!({"system": "http://terminology.hl7.org/CodeSystem/v2-0116", "code": status});
+    bed
+}
+
+/// A bed that changes, stays as it is, is deleted, returns and stops being a bed; one with more versions than one look
+/// at the log takes in; and what is no bed.
+async fn fill_events(app: &TestApp) {
+    for status in ["O", "O", "U"] {
+        let answer = app.put("Location/b1", &bed("b1", status)).await;
+        assert!(answer.status < 300, "{}", answer.text);
+    }
+    let mut renamed = bed("b1", "U");
+    renamed["name"] = json!("another name, the same status");
+    app.put("Location/b1", &renamed).await.expect(200);
+    app.delete("Location/b1").await.expect(204);
+    app.put("Location/b1", &bed("b1", "K")).await.expect(201);
+    app.put("Location/b1", &location("b1", "no bed any more")).await.expect(200);
+    app.put("Location/b1", &bed("b1", "K")).await.expect(200);
+    app.put("Location/plain", &location("plain", "1")).await.expect(201);
+    app.post("Organization", &json!({"resourceType": "Organization", "name": "病院"})).await.expect(201);
+    let writes = (0..520).map(|number| {
+        let mut report = bed("b2", ["O", "U", "U"][number % 3]);
+        report["name"] = json!(format!("report {number}"));
+        async move { app.put("Location/b2", &report).await.status }
+    });
+    let statuses = futures_util::future::join_all(writes).await;
+    assert!(statuses.iter().all(|status| *status < 300), "{statuses:?}");
+}
+
+async fn events(app: &TestApp) -> Vec<String> {
+    let mut found = derived(app).await;
+    found.retain(|line| line.starts_with("bed_status_event"));
+    found
+}
+
+async fn damage_events(app: &TestApp) {
+    let damage = [
+        "UPDATE bed_status_event SET operational_status = 'X', ward_id = NULL WHERE seq % 3 = 0",
+        "UPDATE bed_status_event SET key = 999999, at = 1 WHERE seq % 3 = 1",
+        "DELETE FROM bed_status_event WHERE seq % 3 = 2",
+        // Versions without an event, of a bed and of what never was one; a place that the log does not have.
+        "INSERT INTO bed_status_event (seq, key, at) SELECT seq, key, at FROM resource_version WHERE version = 3 \
+         ON CONFLICT DO NOTHING",
+        "INSERT INTO bed_status_event (seq, key, at) SELECT seq, key, at FROM resource_version \
+         WHERE rtype = 'Organization'",
+        "INSERT INTO bed_status_event (seq, key, at) VALUES (999999, 1, 1), (-5, 1, 1)",
+    ];
+    let mut connection = writer(app).await;
+    for text in damage {
+        assert!(connection.execute(Sql::new(text)).await.unwrap() > 0, "{text}");
+    }
+}
+
+async fn events_of_beds_are_those_of_the_log_again(app: &TestApp) {
+    fill_events(app).await;
+    let before = events(app).await;
+    // O, U, gone, K, no bed, K; and at least every other report of the second bed.
+    assert!(before.len() > 6 + 100, "{}", before.len());
+    reindex(app).await;
+    assert_eq!(events(app).await, before, "what is right stays");
+    damage_events(app).await;
+    assert_ne!(events(app).await, before);
+    reindex(app).await;
+    assert_eq!(events(app).await, before);
+    writer(app).await.execute(Sql::new("DELETE FROM bed_status_event")).await.unwrap();
+    reindex(app).await;
+    assert_eq!(events(app).await, before, "from nothing");
+}
+
+async fn two_reindexes_at_a_time_mend_the_same_events(app: &TestApp) {
+    fill_events(app).await;
+    let before = events(app).await;
+    for _ in 0..3 {
+        damage_events(app).await;
+        tokio::join!(reindex(app), reindex(app));
+        assert_eq!(events(app).await, before);
     }
 }

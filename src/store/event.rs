@@ -1,0 +1,193 @@
+//! The time series of bed statuses: what makes an event, its row, and how the whole series is made anew from the log.
+
+use std::collections::BTreeMap;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use crate::fhir::json::{Limits, parse};
+
+use super::connection::Connection;
+use super::derived::{Derive, Projection};
+use super::error::StoreError;
+use super::reindex::{CHUNK, transact};
+use super::sql::{Column, RowAction, Rows, Sql};
+
+/// The type of the resources among which beds are.
+const BEDS: &str = "Location";
+
+/// A version that changed a bed's operational status, or its being there.
+#[derive(QueryableByName, Clone, Debug, PartialEq)]
+pub(super) struct Event {
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    ward_id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    operational_status: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    as_of: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+}
+
+impl Event {
+    /// What the version at `seq` made of `before`, if that is an event.
+    pub fn between(key: i64, seq: i64, at: i64, before: &Projection, after: &Projection) -> Option<Event> {
+        let status = |projection: &Projection| match projection {
+            Projection::Bed(bed) => Some(bed.operational_status.clone()),
+            _ => None,
+        };
+        if status(before) == status(after) {
+            return None;
+        }
+        let ((Projection::Bed(bed), _) | (_, Projection::Bed(bed))) = (after, before) else { return None };
+        let (ward_id, operational_status) = (bed.ward_id.clone(), status(after).flatten());
+        Some(Event { seq, key, ward_id, operational_status, as_of: bed.as_of, at })
+    }
+}
+
+/// The rows to put.
+pub(super) fn event_rows(events: Vec<Event>) -> Rows {
+    let ints = |field: fn(&Event) -> i64| Column::Ints(events.iter().map(field).collect());
+    let texts = |field: fn(&Event) -> &Option<String>| {
+        Column::MaybeTexts(events.iter().map(|event| field(event).clone()).collect())
+    };
+    Rows {
+        columns: vec![
+            ("seq", ints(|event| event.seq)),
+            ("key", ints(|event| event.key)),
+            ("ward_id", texts(|event| &event.ward_id)),
+            ("operational_status", texts(|event| &event.operational_status)),
+            ("as_of", Column::MaybeInts(events.iter().map(|event| event.as_of).collect())),
+            ("at", ints(|event| event.at)),
+        ],
+        action: RowAction::Insert { table: "bed_status_event", suffix: "ON CONFLICT (seq) DO NOTHING" },
+    }
+}
+
+#[derive(QueryableByName)]
+struct Place {
+    #[diesel(sql_type = Text)]
+    rid: String,
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+}
+
+/// Puts every event that the log makes and takes away what it does not make.
+///
+/// The log is append-only and a version comes with its event, so what was read of the log stays right without a lock: only
+/// the mending is a transaction, and writers wait for nothing where nothing is wrong.
+pub(super) async fn rebuild_events(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
+    const TEXT: &str = "SELECT rid, key FROM resource WHERE rtype = ? AND rid > ? ORDER BY rid LIMIT ?";
+    let mut after = String::new();
+    loop {
+        let sql = Sql::new(TEXT).bind(BEDS).bind(after.as_str()).bind(CHUNK);
+        let mut places: Vec<Place> = connection.load_many(sql).await?;
+        for place in &places {
+            rebuild_one(connection, place.key, derive).await?;
+        }
+        match places.pop() {
+            Some(place) => after = place.rid,
+            None => return sweep_strangers(connection).await,
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct LogRow {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    body: Option<String>,
+}
+
+/// Walks the versions of one resource, oldest first.
+async fn rebuild_one(connection: &mut Connection, key: i64, derive: &dyn Derive) -> Result<(), StoreError> {
+    const LOG: &str = "SELECT version, seq, at, body FROM resource_version \
+         WHERE key = ? AND version > ? ORDER BY version LIMIT ?";
+    const STORED: &str = "SELECT e.seq, e.key, e.ward_id, e.operational_status, e.as_of, e.at \
+         FROM resource_version v JOIN bed_status_event e ON e.seq = v.seq \
+         WHERE v.key = ? AND v.version > ? AND v.version <= ?";
+    let (mut after, mut standing) = (0, Projection::None);
+    loop {
+        let log: Vec<LogRow> = connection.load_many(Sql::new(LOG).bind(key).bind(after).bind(CHUNK)).await?;
+        let Some(last) = log.last().map(|row| row.version) else { return Ok(()) };
+        let stored = Sql::new(STORED).bind(key).bind(after).bind(last);
+        let stored: Vec<Event> = connection.load_many(stored).await?;
+        let mut right = Vec::new();
+        for row in &log {
+            let projection = project(row.body.as_deref(), derive)?;
+            right.extend(Event::between(key, row.seq, row.at, &standing, &projection));
+            standing = projection;
+        }
+        mend(connection, right, stored).await?;
+        after = last;
+    }
+}
+
+/// A deleted version is no bed.
+fn project(body: Option<&str>, derive: &dyn Derive) -> Result<Projection, StoreError> {
+    let Some(body) = body else { return Ok(Projection::None) };
+    let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
+        .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
+    Ok(derive.derive(BEDS, &tree).projection)
+}
+
+async fn mend(connection: &mut Connection, right: Vec<Event>, stored: Vec<Event>) -> Result<(), StoreError> {
+    let mut missing: BTreeMap<i64, Event> = right.into_iter().map(|event| (event.seq, event)).collect();
+    let mut wrong = Vec::new();
+    for event in stored {
+        if missing.get(&event.seq) == Some(&event) {
+            missing.remove(&event.seq);
+        } else {
+            wrong.push(event.seq);
+        }
+    }
+    replace(connection, wrong, missing.into_values().collect()).await
+}
+
+async fn replace(connection: &mut Connection, wrong: Vec<i64>, right: Vec<Event>) -> Result<(), StoreError> {
+    if wrong.is_empty() && right.is_empty() {
+        return Ok(());
+    }
+    let (wrong, right) = (gone(wrong), event_rows(right));
+    transact(connection, async |connection| {
+        connection.execute_rows(&wrong).await?;
+        connection.execute_rows(&right).await?;
+        Ok(())
+    })
+    .await
+}
+
+fn gone(places: Vec<i64>) -> Rows {
+    Rows { columns: vec![("seq", Column::Ints(places))], action: RowAction::Delete { table: "bed_status_event" } }
+}
+
+#[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+    #[diesel(sql_type = Bool)]
+    stranger: bool,
+}
+
+/// Takes away rows whose place in the log is that of no version of a possible bed.
+async fn sweep_strangers(connection: &mut Connection) -> Result<(), StoreError> {
+    const TEXT: &str = "SELECT e.seq, v.seq IS NULL AS stranger FROM bed_status_event e \
+         LEFT JOIN resource_version v ON v.seq = e.seq AND v.rtype = ? WHERE e.seq > ? ORDER BY e.seq LIMIT ?";
+    let mut after = i64::MIN;
+    loop {
+        let rows: Vec<Known> = connection.load_many(Sql::new(TEXT).bind(BEDS).bind(after).bind(CHUNK)).await?;
+        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(()) };
+        let strangers: Vec<i64> = rows.iter().filter(|row| row.stranger).map(|row| row.seq).collect();
+        replace(connection, strangers, Vec::new()).await?;
+        after = last;
+    }
+}

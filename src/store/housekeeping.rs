@@ -1,0 +1,77 @@
+//! What has to go in time: rows of the outbox past their keeping time. Only `serve` does this.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+use super::connection::{Connection, Database};
+use super::error::StoreError;
+use super::reindex::transact;
+use super::resource::Number;
+use super::sql::Sql;
+
+const EVERY: Duration = Duration::from_secs(3600);
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// Rows that one transaction takes away, in some milliseconds: on SQLite the writer waits for it, on PostgreSQL it keeps
+/// readers of the log from seeing what came after it.
+const CHUNK: i64 = 5000;
+/// Time between two chunks, in which writers have the database to themselves.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Tidies up at once and then every hour, until it is dropped.
+pub async fn keep_house(database: Database, clock: Arc<dyn Clock>, outbox_days: u32) {
+    loop {
+        let before = clock.now().0.saturating_sub(i64::from(outbox_days) * DAY_MS);
+        match sweep_outbox(&database, before).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "taken from the outbox past their keeping time"),
+            // The next hour finds the same rows.
+            Err(error) => tracing::warn!(%error, "the outbox could not be swept"),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Takes away what was put into the outbox before that moment (milliseconds since 1970); answers the number of rows.
+pub async fn sweep_outbox(database: &Database, before: i64) -> Result<u64, StoreError> {
+    let mut all = 0;
+    loop {
+        let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
+        // SQLite works on the thread that asks, and may have to wait for the write lock: not on one that serves requests.
+        let chunk = tokio::task::spawn_blocking(move || runtime.block_on(sweep_chunk(&database, before)));
+        let gone = chunk.await.map_err(|error| StoreError::Internal(error.to_string()))??;
+        all += gone as u64;
+        if (gone as i64) < CHUNK {
+            return Ok(all);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Looks at the oldest rows only. Places in the log are in time order, so the work is bounded without an index on time.
+async fn sweep_chunk(database: &Database, before: i64) -> Result<usize, StoreError> {
+    const TEXT: &str = "DELETE FROM outbox WHERE seq IN \
+         (SELECT o.seq FROM (SELECT seq, at FROM outbox ORDER BY seq LIMIT ?) AS o WHERE o.at < ?)";
+    // The oldest row, without the write lock: mostly there is nothing to do.
+    const OLDEST: &str = "SELECT at AS value FROM outbox ORDER BY seq LIMIT 1";
+    let mut connection = database.writer().await?;
+    let oldest: Vec<Number> = connection.load(Sql::new(OLDEST)).await?;
+    if oldest.first().is_none_or(|row| row.value >= before) {
+        return Ok(0);
+    }
+    transact(&mut connection, async |connection| {
+        if !connection.is_sqlite() && !alone(connection).await? {
+            return Ok(0);
+        }
+        connection.execute(Sql::new(TEXT).bind(CHUNK).bind(before)).await
+    })
+    .await
+}
+
+/// Of several gateways one does the work; two would wait for each other's rows.
+async fn alone(connection: &mut Connection) -> Result<bool, StoreError> {
+    const TEXT: &str = "SELECT pg_try_advisory_xact_lock(7305411212)::int::bigint AS value";
+    let rows: Vec<Number> = connection.load(Sql::new(TEXT)).await?;
+    Ok(rows.first().is_some_and(|row| row.value == 1))
+}
