@@ -183,7 +183,7 @@ impl Gateway {
 
     /// Refuses what is at fault or has invalid content.
     async fn judge(&self, plans: &[Plan], order: &[&EntryRequest], mut faults: Vec<Error>) -> Result<()> {
-        faults.extend(self.invalid_entries(plans, order));
+        faults.extend(self.invalid_entries(plans, order).await);
         match first_told(faults) {
             Some(first) => Err(self.first_refusal(plans, order, first).await),
             None => Ok(()),
@@ -205,12 +205,18 @@ impl Gateway {
         }
     }
 
-    fn invalid_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> Vec<Error> {
-        let invalid = |plan: &Plan| {
-            let Deed::Put { content, .. } = &plan.deed else { return None };
-            Some(self.invalid(&content.tree)?.within_entry(order[plan.entry].index))
-        };
-        plans.iter().filter_map(invalid).collect()
+    /// Thousands of entries take a while: others have their turn in between.
+    async fn invalid_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> Vec<Error> {
+        let mut found = Vec::new();
+        for some in plans.chunks(64) {
+            let invalid = |plan: &Plan| {
+                let Deed::Put { content, .. } = &plan.deed else { return None };
+                Some(self.invalid(&content.tree)?.within_entry(order[plan.entry].index))
+            };
+            found.extend(some.iter().filter_map(invalid));
+            tokio::task::yield_now().await;
+        }
+        found
     }
 
     /// Versions that do not stand, and reads of what neither stands nor is written here.

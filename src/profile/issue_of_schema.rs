@@ -58,11 +58,11 @@ fn unknown_member(shape: &Shape, structure: &Structure, name: &str) -> Issue {
     let shown = if plain { format!("「{name}」") } else { String::new() };
     let hint_ja = near.map(|key| format!("「{key}」ではありませんか。")).unwrap_or_default();
     let hint_en = near.map(|key| format!(" Did you mean '{key}'?")).unwrap_or_default();
-    let shown_en = if plain { format!("'{name}' ") } else { String::new() };
+    let shown_en = if plain { format!("'{name}'") } else { "of this name".to_owned() };
     error(
         IssueCode::Structure,
         format!("{} に要素{shown}はありません。{hint_ja}", shape.path),
-        format!("{} has no element {shown_en}of this name.{hint_en}", shape.path),
+        format!("{} has no element {shown_en}.{hint_en}", shape.path),
     )
     .rule(rule(structure, &shape.path, "structure"))
 }
