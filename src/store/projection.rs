@@ -104,12 +104,7 @@ fn facility_rows(rows: Vec<(i64, Facility)>) -> Rows {
             ("latitude", Column::MaybeDoubles(each(&rows, |row| row.latitude))),
             ("longitude", Column::MaybeDoubles(each(&rows, |row| row.longitude))),
         ],
-        action: RowAction::Insert {
-            table: "facility",
-            suffix: "ON CONFLICT (key) DO UPDATE SET name = excluded.name, status = excluded.status, \
-                     organization_id = excluded.organization_id, latitude = excluded.latitude, \
-                     longitude = excluded.longitude",
-        },
+        action: RowAction::Upsert { table: "facility", fixed: 2 },
     }
 }
 
@@ -125,12 +120,7 @@ fn ward_rows(rows: Vec<(i64, Ward)>) -> Rows {
             ("admission_fee", texts(&rows, |row| &row.admission_fee)),
             ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
         ],
-        action: RowAction::Insert {
-            table: "ward",
-            suffix: "ON CONFLICT (key) DO UPDATE SET name = excluded.name, status = excluded.status, \
-                     facility_id = excluded.facility_id, bed_function = excluded.bed_function, \
-                     admission_fee = excluded.admission_fee, admittable_sex = excluded.admittable_sex",
-        },
+        action: RowAction::Upsert { table: "ward", fixed: 2 },
     }
 }
 
@@ -146,12 +136,7 @@ fn bed_rows(rows: Vec<(i64, Bed)>) -> Rows {
             ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
             ("as_of", Column::MaybeInts(each(&rows, |row| row.as_of))),
         ],
-        action: RowAction::Insert {
-            table: "bed",
-            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, ward_id = excluded.ward_id, \
-                     operational_status = excluded.operational_status, admittable_sex = excluded.admittable_sex, \
-                     isolation = excluded.isolation, as_of = excluded.as_of",
-        },
+        action: RowAction::Upsert { table: "bed", fixed: 2 },
     }
 }
 
@@ -167,12 +152,7 @@ fn referral_rows(rows: Vec<(i64, Referral)>) -> Rows {
             ("requester", texts(&rows, |row| &row.requester)),
             ("authored_on", Column::MaybeInts(each(&rows, |row| row.authored_on))),
         ],
-        action: RowAction::Insert {
-            table: "referral",
-            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, category = excluded.category, \
-                     priority = excluded.priority, subject = excluded.subject, requester = excluded.requester, \
-                     authored_on = excluded.authored_on",
-        },
+        action: RowAction::Upsert { table: "referral", fixed: 2 },
     }
 }
 
@@ -188,12 +168,7 @@ fn task_rows(rows: Vec<(i64, Task)>) -> Rows {
             ("answer_by", Column::MaybeInts(each(&rows, |row| row.answer_by))),
             ("hold_until", Column::MaybeInts(each(&rows, |row| row.hold_until))),
         ],
-        action: RowAction::Insert {
-            table: "referral_task",
-            suffix: "ON CONFLICT (key) DO UPDATE SET status = excluded.status, focus = excluded.focus, \
-                     owner = excluded.owner, location = excluded.location, answer_by = excluded.answer_by, \
-                     hold_until = excluded.hold_until",
-        },
+        action: RowAction::Upsert { table: "referral_task", fixed: 2 },
     }
 }
 

@@ -173,6 +173,8 @@ pub struct Rows {
 pub enum RowAction {
     /// Inserts into the table; the suffix is an `ON CONFLICT` clause or empty.
     Insert { table: &'static str, suffix: &'static str },
+    /// Inserts, or sets the columns after the first `fixed` where there is a row with the first column's value.
+    Upsert { table: &'static str, fixed: usize },
     /// Deletes the rows of the table that equal in every column.
     Delete { table: &'static str },
     /// Sets the columns after the first `keyed` where the first `keyed` ones are equal; the very first is named in
@@ -198,6 +200,10 @@ impl Rows {
             RowAction::Insert { table, suffix } => {
                 format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {suffix}")
             }
+            RowAction::Upsert { table, fixed } => {
+                let overwrite = self.overwrite(*fixed);
+                format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {overwrite}")
+            }
             RowAction::Delete { table } => {
                 let equal = join(&self.columns, " AND ", |name| format!("t.{name} = u.{name}"));
                 format!("DELETE FROM {table} t USING unnest({arrays}) AS u ({names}) WHERE {equal}")
@@ -220,6 +226,10 @@ impl Rows {
                 let values = join(&self.columns, ", ", |_| "?".to_owned());
                 format!("INSERT INTO {table} ({names}) VALUES ({values}) {suffix}")
             }
+            RowAction::Upsert { table, fixed } => {
+                let values = join(&self.columns, ", ", |_| "?".to_owned());
+                format!("INSERT INTO {table} ({names}) VALUES ({values}) {}", self.overwrite(*fixed))
+            }
             RowAction::Delete { table } => {
                 let equal = join(&self.columns, " AND ", |name| format!("{name} = ?"));
                 format!("DELETE FROM {table} WHERE {equal}")
@@ -231,6 +241,12 @@ impl Rows {
                 format!("UPDATE {table} SET {set} WHERE {equal}")
             }
         }
+    }
+
+    fn overwrite(&self, fixed: usize) -> String {
+        let set = join(&self.columns[fixed..], ", ", |name| format!("{name} = excluded.{name}"));
+        let key = join(&self.columns[..1], "", str::to_owned);
+        format!("ON CONFLICT ({key}) DO UPDATE SET {set}")
     }
 
     /// The columns in the order of the SQLite statement's values.
