@@ -95,10 +95,15 @@ impl TestApp {
 
     /// A gateway on a database that may exist already.
     pub async fn on(url: &str, writing: WriterSettings) -> TestApp {
+        TestApp::with(url, writing, definitions()).await
+    }
+
+    /// A gateway with definitions of its own.
+    pub async fn with(url: &str, writing: WriterSettings, definitions: Arc<Definitions>) -> TestApp {
         let database = Database::open(url).await.unwrap();
         migrate(&database, url).await.unwrap();
         let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
-        let gateway = Gateway::start(definitions(), database, Arc::new(SystemClock), limits, writing).unwrap();
+        let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), limits, writing).unwrap();
         let gateway = Arc::new(gateway);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/fhir", listener.local_addr().unwrap());

@@ -12,6 +12,7 @@ mod claims;
 mod commands;
 mod conditional;
 mod create;
+mod definitions;
 mod delete;
 mod examples;
 mod faults;
