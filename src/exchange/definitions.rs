@@ -12,7 +12,15 @@ pub struct DefinitionQuery {
     pub urls: Option<Vec<String>>,
 }
 
+/// Types without create that are the gateway's own to write: in the store like any other.
+const OWN: [&str; 2] = ["AuditEvent", "MeasureReport"];
+
 impl Gateway {
+    /// Whether resources of the type are definitions, in memory, and not in the store.
+    pub fn is_definition(&self, rtype: &str) -> bool {
+        !self.is_stored(rtype) && !OWN.contains(&rtype)
+    }
+
     /// The definition `rtype/id`.
     pub fn definition(&self, rtype: &str, id: &str) -> Result<&ConformanceResource> {
         let found = self.definitions.conformance_resources().iter();

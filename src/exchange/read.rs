@@ -1,5 +1,7 @@
 //! read and vread. R4 `http.html#read`, `http.html#vread`.
 
+use std::fmt::Display;
+
 use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceKey;
@@ -36,14 +38,9 @@ impl Gateway {
 
     /// The version of that number.
     pub async fn vread(&self, _caller: &Caller, key: &ResourceKey, number: &str) -> Result<Version> {
-        let target = format!("{key}/_history/{number}");
         let number = version_number(number).ok_or_else(|| Error::not_found(&format!("{key}/_history/…")))?;
         let mut connection = self.database.reader().await?;
-        match store::version(&mut connection, key, number).await? {
-            None => Err(Error::not_found(&target)),
-            Some(version) if version.body.is_none() => Err(Error::gone(&target)),
-            Some(version) => Ok(version),
-        }
+        present(store::version(&mut connection, key, number).await?, &format_args!("{key}/_history/{number}"))
     }
 
     /// The current version, a deletion included.
@@ -57,10 +54,11 @@ fn version_number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
-pub(super) fn present(version: Option<Version>, key: &ResourceKey) -> Result<Version> {
+/// The version, if there is one and it is no deletion; `target` names it in the refusal.
+pub(super) fn present(version: Option<Version>, target: &impl Display) -> Result<Version> {
     match version {
-        None => Err(Error::not_found(&key.to_string())),
-        Some(version) if version.body.is_none() => Err(Error::gone(&key.to_string())),
+        None => Err(Error::not_found(&target.to_string())),
+        Some(version) if version.body.is_none() => Err(Error::gone(&target.to_string())),
         Some(version) => Ok(version),
     }
 }

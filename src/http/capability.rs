@@ -92,7 +92,7 @@ fn resource(gateway: &Gateway, served: &ServedType) -> Json {
 }
 
 fn search_params(gateway: &Gateway, rtype: &str) -> Vec<Json> {
-    let is_held = gateway.is_stored(rtype) || matches!(rtype, "AuditEvent" | "MeasureReport");
+    let is_held = !gateway.is_definition(rtype);
     let params = match is_held {
         true => gateway.stored_parameters(rtype),
         false => vec![("_id", "token"), ("url", "uri")],

@@ -88,7 +88,7 @@ async fn handle(
     language: Language,
 ) -> Result<Answer> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let (verb, media) = match judge(app, parts, route, &query) {
+    let (verb, media, packed) = match judge(app, parts, route, &query) {
         Ok(judged) => judged,
         Err(error) => {
             drain(app, &parts.headers, body).await;
@@ -96,7 +96,7 @@ async fn handle(
         }
     };
     let body = match verb {
-        Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body).await?,
+        Verb::Post | Verb::Put | Verb::Patch => read_body(app, &parts.headers, body, packed).await?,
         Verb::Get | Verb::Head | Verb::Delete => Bytes::new(),
     };
     let form = match media {
@@ -126,8 +126,8 @@ async fn handle(
     dispatch(app, &ask, route).await
 }
 
-/// What can be refused before the body is read.
-fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, Media)> {
+/// What can be refused before the body is read; else the method, what the body is, and whether it is packed.
+fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, Media, bool)> {
     check_type(app, route)?;
     let verb = verb(&parts.method).ok_or_else(unknown_method)?;
     check_method(app, route, verb)?;
@@ -136,9 +136,7 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, 
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;
     }
-    let media = media?;
-    is_packed(&parts.headers)?;
-    Ok((verb, media))
+    Ok((verb, media?, is_packed(&parts.headers)?))
 }
 
 /// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never
@@ -179,8 +177,7 @@ fn unknown_method() -> Error {
 }
 
 /// Reads the body within its limits of size and time; unpacks gzip.
-async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Bytes> {
-    let packed = is_packed(headers)?;
+async fn read_body(app: &App, headers: &HeaderMap, mut body: Body, packed: bool) -> Result<Bytes> {
     let limit = app.gateway.limits.body;
     let collected = tokio::time::timeout(app.body_timeout, Limited::new(&mut body, limit).collect()).await;
     let bytes = match collected {

@@ -79,12 +79,8 @@ pub(super) async fn transact<T>(
     work: impl AsyncFn(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     loop {
-        connection.begin().await?;
-        let error = match work(connection).await {
-            Ok(done) => match connection.commit().await {
-                Ok(()) => return Ok(done),
-                Err(error) => error,
-            },
+        let error = match attempt(connection, &work).await {
+            Ok(done) => return Ok(done),
             Err(error) => error,
         };
         connection.rollback().await;
@@ -92,6 +88,16 @@ pub(super) async fn transact<T>(
             return Err(error);
         }
     }
+}
+
+async fn attempt<T>(
+    connection: &mut Connection,
+    work: &impl AsyncFn(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.begin().await?;
+    let done = work(connection).await?;
+    connection.commit().await?;
+    Ok(done)
 }
 
 /// What these resources derive now. Their rows are locked, so that no writer changes them meanwhile.
@@ -156,6 +162,36 @@ struct TokenRow {
     key: i64,
 }
 
+impl TokenRow {
+    fn held(&self) -> Derived {
+        let token = Token { param: self.param, code: self.code.clone(), system: self.system.clone() };
+        Derived { tokens: BTreeSet::from([token]), ..Derived::default() }
+    }
+}
+
+/// Deletes those index rows, each with the key of its resource, that the resource does not derive.
+async fn take_away_stale(
+    connection: &mut Connection,
+    held: Vec<(i64, Derived)>,
+    derive: &dyn Derive,
+) -> Result<(), StoreError> {
+    let keys: BTreeSet<i64> = held.iter().map(|(key, _)| *key).collect();
+    let derived = derived_of(connection, &keys.into_iter().collect::<Vec<_>>(), derive).await?;
+    let mut stale = IndexRows::default();
+    for (key, row) in &held {
+        let belongs = derived.get(key).is_some_and(|derived| {
+            row.tokens.is_subset(&derived.tokens) && row.references.is_subset(&derived.references)
+        });
+        if !belongs {
+            stale.diff(*key, row, &Derived::default());
+        }
+    }
+    for set in stale.into_rows() {
+        connection.execute_rows(&set).await?;
+    }
+    Ok(())
+}
+
 async fn sweep_tokens(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
     const TEXT: &str = "SELECT param, code, system, key FROM index_token \
          WHERE (param, code, system, key) > (?, ?, ?, ?) ORDER BY param, code, system, key LIMIT ?";
@@ -165,19 +201,8 @@ async fn sweep_tokens(connection: &mut Connection, derive: &dyn Derive) -> Resul
         let rows = transact(connection, async |connection| {
             let sql = Sql::new(TEXT).bind(after.param).bind(after.code.as_str()).bind(after.system.as_str());
             let rows: Vec<TokenRow> = connection.load_many(sql.bind(after.key).bind(CHUNK)).await?;
-            let keys: BTreeSet<i64> = rows.iter().map(|row| row.key).collect();
-            let derived = derived_of(connection, &keys.into_iter().collect::<Vec<_>>(), derive).await?;
-            let mut stale = IndexRows::default();
-            for row in &rows {
-                let token = Token { param: row.param, code: row.code.clone(), system: row.system.clone() };
-                if !derived.get(&row.key).is_some_and(|derived| derived.tokens.contains(&token)) {
-                    let old = Derived { tokens: BTreeSet::from([token]), ..Derived::default() };
-                    stale.diff(row.key, &old, &Derived::default());
-                }
-            }
-            for set in stale.into_rows() {
-                connection.execute_rows(&set).await?;
-            }
+            let held = rows.iter().map(|row| (row.key, row.held())).collect();
+            take_away_stale(connection, held, derive).await?;
             Ok(rows)
         });
         match rows.await?.pop() {
@@ -197,6 +222,13 @@ struct ReferenceRow {
     key: i64,
 }
 
+impl ReferenceRow {
+    fn held(&self) -> Derived {
+        let reference = Reference { target_type: self.target_type.clone(), target_id: self.target_id.clone() };
+        Derived { references: BTreeSet::from([reference]), ..Derived::default() }
+    }
+}
+
 async fn sweep_references(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
     const TEXT: &str = "SELECT target_type, target_id, key FROM resource_reference \
          WHERE (target_type, target_id, key) > (?, ?, ?) ORDER BY target_type, target_id, key LIMIT ?";
@@ -206,20 +238,8 @@ async fn sweep_references(connection: &mut Connection, derive: &dyn Derive) -> R
         let rows = transact(connection, async |connection| {
             let sql = Sql::new(TEXT).bind(after.target_type.as_str()).bind(after.target_id.as_str());
             let rows: Vec<ReferenceRow> = connection.load_many(sql.bind(after.key).bind(CHUNK)).await?;
-            let keys: BTreeSet<i64> = rows.iter().map(|row| row.key).collect();
-            let derived = derived_of(connection, &keys.into_iter().collect::<Vec<_>>(), derive).await?;
-            let mut stale = IndexRows::default();
-            for row in &rows {
-                let (target_type, target_id) = (row.target_type.clone(), row.target_id.clone());
-                let reference = Reference { target_type, target_id };
-                if !derived.get(&row.key).is_some_and(|derived| derived.references.contains(&reference)) {
-                    let old = Derived { references: BTreeSet::from([reference]), ..Derived::default() };
-                    stale.diff(row.key, &old, &Derived::default());
-                }
-            }
-            for set in stale.into_rows() {
-                connection.execute_rows(&set).await?;
-            }
+            let held = rows.iter().map(|row| (row.key, row.held())).collect();
+            take_away_stale(connection, held, derive).await?;
             Ok(rows)
         });
         match rows.await?.pop() {

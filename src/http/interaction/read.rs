@@ -14,7 +14,7 @@ pub async fn current(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Answ
         return Err(Error::bad_parameter("_summary", ja, en));
     }
     let key = app.gateway.key(rtype, id, Interaction::Read)?;
-    if !app.gateway.is_stored(rtype) && !matches!(rtype, "AuditEvent" | "MeasureReport") {
+    if app.gateway.is_definition(rtype) {
         let text = app.gateway.definition(rtype, id)?.text.clone();
         return Ok(Answer::ok(shape(text, &ask.form, &app.gateway.definitions)));
     }

@@ -30,7 +30,7 @@ pub async fn answer(app: &App, ask: &Ask, rtype: &str) -> Result<Answer> {
         pairs.extend(split_query(&String::from_utf8_lossy(&ask.body)));
     }
     let control = ResultControl::take(&mut pairs, ask)?;
-    if !app.gateway.is_stored(rtype.as_str()) && !matches!(rtype.as_str(), "AuditEvent" | "MeasureReport") {
+    if app.gateway.is_definition(rtype.as_str()) {
         return definitions(app, ask, rtype.as_str(), &pairs, &control);
     }
     let parsed = app.gateway.parse_query(&rtype, &pairs)?;
