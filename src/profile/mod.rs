@@ -80,6 +80,18 @@ pub struct Settings {
     pub refuse_unknown_profiles: bool,
 }
 
+/// What one validation is held to, besides base R4 and what `meta.profile` declares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validation {
+    /// Canonical addresses of profiles that the resource itself is held to. One that is not loaded is an error; the base
+    /// definition of the resource's own type is held anyway.
+    pub profiles: Vec<String>,
+    /// Leaves the region's rules aside (`profile-rules.toml`).
+    pub base_only: bool,
+    /// Tells of elements marked `mustSupport` that are absent (information).
+    pub must_support: bool,
+}
+
 /// Why the definitions cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
@@ -179,7 +191,12 @@ impl Definitions {
     /// All findings, errors and warnings, in document order: base R4 of its type, the profile that the rules select,
     /// those in `meta.profile`; contained resources and Bundle entries, too.
     pub fn validate(&self, resource: &Json) -> Vec<Issue> {
-        let mut walk = Walk::new(&self.inner, resource);
+        self.validate_as(resource, &Validation::default())
+    }
+
+    /// The same, held to more or less than usual.
+    pub fn validate_as(&self, resource: &Json, how: &Validation) -> Vec<Issue> {
+        let mut walk = Walk::new(&self.inner, resource, how);
         walk.resource(resource, false);
         let mut issues = order::in_document_order(resource, walk.finish());
         for issue in &mut issues {

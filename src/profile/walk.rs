@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::fhir::json::{Json, Object, escape_pointer};
 use crate::fhir::outcome::{Issue, IssueCode};
 
+use super::Validation;
 use super::engine::Schema;
 use super::inner::Inner;
 use super::issue;
@@ -24,6 +25,7 @@ const NESTING_LIMIT: usize = 8;
 /// One validation.
 pub struct Walk<'a> {
     pub inner: &'a Inner,
+    pub how: &'a Validation,
     pub root_type: &'a str,
     /// JSON pointer of the value that is being looked at.
     pub pointer: String,
@@ -62,9 +64,9 @@ impl<'a> Scope<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(inner: &'a Inner, root: &'a Json) -> Walk<'a> {
+    pub fn new(inner: &'a Inner, root: &'a Json, how: &'a Validation) -> Walk<'a> {
         let root_type = root.get_str("resourceType").unwrap_or("Resource");
-        Walk { inner, root_type, pointer: String::new(), issues: Vec::new(), omitted: 0, scopes: Vec::new() }
+        Walk { inner, how, root_type, pointer: String::new(), issues: Vec::new(), omitted: 0, scopes: Vec::new() }
     }
 
     pub fn report(&mut self, issue: Issue) {
@@ -121,16 +123,48 @@ impl<'a> Walk<'a> {
         self.scopes.push(Scope::new(node, is_contained));
         self.typed(structure, node);
         self.resource_rules(node);
-        let selected = self.inner.rules.select(type_name, node);
-        match selected {
-            Some(profile) => self.profile(profile, type_name, node),
-            None if !is_contained && self.inner.settings.refuse_unmatched && self.inner.rules.has(type_name) => {
-                self.report(issue::no_rule());
-            }
-            None => {}
+        let selected = self.selected_profile(type_name, node, is_contained);
+        if let Some(profile) = selected {
+            self.profile(profile, type_name, node);
         }
         self.declared_profiles(type_name, node, selected);
+        if self.scopes.len() == 1 {
+            self.asked_profiles(type_name, node, selected);
+        }
         self.scopes.pop();
+    }
+
+    /// The region's choice, where it has one.
+    fn selected_profile(&mut self, type_name: &str, node: &'a Json, is_contained: bool) -> Option<&'a str> {
+        if self.how.base_only {
+            return None;
+        }
+        let selected = self.inner.rules.select(type_name, node);
+        if selected.is_none()
+            && !is_contained
+            && self.inner.settings.refuse_unmatched
+            && self.inner.rules.has(type_name)
+        {
+            self.report(issue::no_rule());
+        }
+        selected
+    }
+
+    /// The profiles that this validation names, on the resource that it is about.
+    fn asked_profiles(&mut self, type_name: &str, node: &'a Json, selected: Option<&str>) {
+        let how = self.how;
+        for canonical in &how.profiles {
+            match self.inner.registry.profile(canonical) {
+                None => self.report(issue::unknown_profile(true)),
+                Some(structure) if structure.type_name != type_name => {
+                    if !matches!(structure.name.as_str(), "Resource" | "DomainResource") {
+                        self.report(issue::profile_of_other_type(canonical, &structure.type_name));
+                    }
+                }
+                Some(_) if selected == Some(canonical) => {}
+                Some(_) => self.profile(canonical, type_name, node),
+            }
+        }
     }
 
     fn declared_profiles(&mut self, type_name: &str, node: &'a Json, selected: Option<&str>) {

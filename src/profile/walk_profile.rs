@@ -24,6 +24,7 @@ impl<'a> Walk<'a> {
         for profile in profiles {
             let mut trial = Walk {
                 inner: self.inner,
+                how: self.how,
                 root_type: self.root_type,
                 pointer: self.pointer.clone(),
                 issues: Vec::new(),
