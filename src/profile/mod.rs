@@ -8,14 +8,14 @@
 //!                                          Shape ─► json_schema ─► engine (jsonschema)
 //! ```
 //!
-//! Non-features of this increment: what [`NON_FEATURES`] lists; the existence of reference targets (the exchange
-//! decides it inside a transaction); target *profiles* (their types are checked); preferred and example bindings;
-//! displays; best-practice invariants.
+//! Non-features: what [`NON_FEATURES`] lists, and the existence of reference targets (the exchange decides it inside a
+//! transaction): a target is held to its profile where it is at hand, contained or in the same Bundle.
 
 mod base;
 mod binding;
 mod capability;
 mod code_form;
+mod completeness;
 mod complex_rules;
 mod constraint;
 mod discriminator;
@@ -64,7 +64,6 @@ use inner::Inner;
 use registry::Registry;
 use rules::Rules;
 use sources::Sources;
-use terminology::Terminology;
 use walk::Walk;
 
 /// A file of `fhir-profiles/`, from disk or embedded; the path is relative to that folder.
@@ -147,7 +146,7 @@ impl Definitions {
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.of_type("StructureDefinition"));
-        errors.extend(unknown_sets(&registry, &terminology));
+        errors.extend(registry.local().flat_map(|structure| completeness::missing(&registry, &terminology, structure)));
         let rules = match sorted.rules {
             Some((path, text)) => Rules::load(path, text, |url| registry.profile(url).is_some()),
             None => Ok(Rules::default()),
@@ -166,6 +165,7 @@ impl Definitions {
             None => (Json::Null, Vec::new()),
         };
         if !errors.is_empty() {
+            errors.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
             return Err(errors);
         }
         let summaries = facts.names("type").map(|name| (name.to_owned(), OnceLock::new())).collect();
@@ -277,21 +277,4 @@ impl Definitions {
         let kept = shape.elements.iter().filter(|element| wanted(element));
         kept.flat_map(|element| element.forms.iter().map(|form| form.name.clone())).collect()
     }
-}
-
-/// Required bindings of the region's profiles must name a value set that is here.
-fn unknown_sets(registry: &Registry, terminology: &Terminology) -> Vec<LoadError> {
-    let mut errors = Vec::new();
-    for structure in registry.local() {
-        for element in structure.shapes.iter().flat_map(|shape| &shape.elements) {
-            if let Some(binding) = &element.rules.binding
-                && binding.strength == shape::Strength::Required
-                && !terminology.knows_value_set(&binding.value_set)
-            {
-                let reason = format!("the value set {} is not loaded", binding.value_set);
-                errors.push(LoadError::new(&structure.name, &element.path, reason));
-            }
-        }
-    }
-    errors
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::LoadError;
 use super::base;
 use super::facts::Facts;
-use super::shape::{Kind, Structure, TypeRef};
+use super::shape::{FastMap, Kind, Structure, TypeRef};
 use super::snapshot;
 use super::terminology::{CodeSet, Terminology};
 
@@ -20,12 +20,12 @@ type Slot = OnceLock<Option<Arc<Structure>>>;
 pub struct Registry {
     facts: Arc<Facts>,
     terminology: Arc<Terminology>,
-    types: HashMap<String, Slot>,
+    types: FastMap<String, Slot>,
     /// Profiles published with R4.
-    published: HashMap<String, Slot>,
+    published: FastMap<String, Slot>,
     /// The region's StructureDefinitions by canonical address, with the file each came from.
     local_sources: HashMap<String, (String, Value)>,
-    local: HashMap<String, Arc<Structure>>,
+    local: FastMap<String, Arc<Structure>>,
 }
 
 impl Registry {
@@ -37,7 +37,7 @@ impl Registry {
             facts,
             terminology,
             local_sources: HashMap::new(),
-            local: HashMap::new(),
+            local: FastMap::default(),
         }
     }
 
@@ -52,7 +52,7 @@ impl Registry {
                 None => errors.push(LoadError::new(path, "url", "a StructureDefinition needs a url")),
             }
         }
-        let mut compiled = HashMap::new();
+        let mut compiled = FastMap::default();
         for (url, (path, source)) in &self.local_sources {
             match snapshot::compile(self, source) {
                 Ok(structure) => {
@@ -134,6 +134,11 @@ impl Registry {
     /// Whether the type `name` builds on `ancestor`.
     pub fn specialises(&self, name: &str, ancestor: &str) -> bool {
         self.base(name).is_some_and(|structure| self.chain(structure).any(|base| base.name == ancestor))
+    }
+
+    /// The file that a definition came from; `None` for R4's own.
+    pub fn file_of(&self, url: &str) -> Option<&str> {
+        self.local_sources.get(url).map(|(path, _)| path.as_str())
     }
 
     /// Whether the definition is the region's.
