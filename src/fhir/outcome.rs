@@ -125,6 +125,18 @@ impl Issue {
         self.severity <= Severity::Error
     }
 
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning
+    }
+
+    /// What is wrong, in one language.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::Ja => &self.ja,
+            Language::En => &self.en,
+        }
+    }
+
     fn to_json(&self, language: Language) -> Json {
         let mut issue = Object::new();
         let (text, other, other_code) = match language {
@@ -201,8 +213,14 @@ pub fn locate_issues(issues: &mut [Issue], text: &[u8]) {
     }
 }
 
-/// An OperationOutcome resource with the given findings, in their order.
+/// An OperationOutcome resource with the given findings, in their order. It must have one: where nothing was found, that
+/// is said.
 pub fn operation_outcome(issues: &[Issue], language: Language) -> Json {
+    if issues.is_empty() {
+        let (ja, en) = ("問題は見つかりませんでした。", "No problem was found.");
+        let all_well = Issue::new(Severity::Information, IssueCode::Informational, ja, en);
+        return operation_outcome(&[all_well], language);
+    }
     let mut outcome = Object::new();
     outcome.insert("resourceType", "OperationOutcome");
     outcome.insert("issue", issues.iter().map(|issue| issue.to_json(language)).collect::<Vec<_>>());
