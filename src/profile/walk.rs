@@ -33,6 +33,8 @@ pub struct Walk<'a> {
     pub omitted: usize,
     /// The resources around the value, outermost first.
     pub scopes: Vec<Scope<'a>>,
+    /// Code systems that were told as not at hand.
+    pub told_systems: Vec<&'a str>,
 }
 
 /// A resource that the walk is in.
@@ -66,7 +68,16 @@ impl<'a> Scope<'a> {
 impl<'a> Walk<'a> {
     pub fn new(inner: &'a Inner, root: &'a Json, how: &'a Validation) -> Walk<'a> {
         let root_type = root.get_str("resourceType").unwrap_or("Resource");
-        Walk { inner, how, root_type, pointer: String::new(), issues: Vec::new(), omitted: 0, scopes: Vec::new() }
+        Walk {
+            inner,
+            how,
+            root_type,
+            pointer: String::new(),
+            issues: Vec::new(),
+            omitted: 0,
+            scopes: Vec::new(),
+            told_systems: Vec::new(),
+        }
     }
 
     pub fn report(&mut self, issue: Issue) {
