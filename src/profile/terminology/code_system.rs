@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Membership;
 
-/// Concepts nested deeper than this are left out, and so are ancestors further away.
+/// Concepts nested deeper than this are left out.
 const DEPTH: usize = 32;
 
 /// A code system.
@@ -36,7 +36,7 @@ pub struct Concept {
     /// Empty where there is none.
     display: Box<str>,
     /// The definition and its translations, each with its language.
-    pub definitions: Vec<(Box<str>, Box<str>)>,
+    definitions: Vec<(Box<str>, Box<str>)>,
     pub designations: Vec<Designation>,
     pub properties: Vec<Property>,
     pub parents: Vec<Box<str>>,
@@ -194,12 +194,20 @@ impl CodeSystem {
 
     /// Whether `ancestor` is above the code.
     pub fn is_below(&self, code: &str, ancestor: &str) -> bool {
-        self.climbs(code, ancestor, 0)
-    }
-
-    fn climbs(&self, code: &str, ancestor: &str, depth: usize) -> bool {
-        let Some(concept) = self.concept(code).filter(|_| depth < DEPTH) else { return false };
-        concept.parents.iter().any(|parent| **parent == *ancestor || self.climbs(parent, ancestor, depth + 1))
+        let Some(concept) = self.concept(code) else { return false };
+        let mut above: Vec<&str> = Vec::new();
+        let mut open: Vec<&str> = concept.parents.iter().map(|parent| &**parent).collect();
+        while let Some(parent) = open.pop() {
+            if parent == ancestor {
+                return true;
+            }
+            // Hierarchies may join again, or run in circles.
+            if !above.contains(&parent) {
+                above.push(parent);
+                open.extend(self.concept(parent).into_iter().flat_map(|next| next.parents.iter().map(|next| &**next)));
+            }
+        }
+        false
     }
 
     /// Whether it is known which concepts have a property.
@@ -260,6 +268,13 @@ impl Concept {
     /// The display; the code where there is none.
     pub fn display(&self) -> &str {
         if self.display.is_empty() { &self.code } else { &self.display }
+    }
+
+    /// The definition in a language, or the system's own.
+    pub fn definition(&self, language: Option<&str>) -> Option<&str> {
+        let mut known = self.definitions.iter();
+        let wanted = language.and_then(|wanted| known.find(|(own, _)| speaks(own, wanted)));
+        wanted.or(self.definitions.first()).map(|(_, text)| &**text)
     }
 
     fn translated(&self, language: &str) -> Option<&str> {

@@ -5,7 +5,6 @@ use serde_json::Value;
 /// A ConceptMap.
 #[derive(Clone, Default)]
 pub struct ConceptMap {
-    pub id: String,
     pub url: String,
     pub version: Option<String>,
     /// The value sets, or code systems, that it goes from and to.
@@ -63,7 +62,6 @@ impl ConceptMap {
             of("Uri").or_else(|| of("Canonical"))
         };
         ConceptMap {
-            id: text(resource, "id"),
             url: text(resource, "url"),
             version: resource["version"].as_str().map(str::to_owned),
             source: named("source"),

@@ -15,17 +15,21 @@ mod code_set;
 mod code_system;
 mod concept_map;
 mod filter;
+pub mod operation;
 mod resolve;
 mod suggest;
 mod value_set;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
-pub use code_set::{CodeSet, Gap, Member, Membership};
-pub use code_system::{CodeSystem, Concept, Designation, Property, speaks};
+pub use code_set::{CodeSet, Member, Membership};
+pub use code_system::{CodeSystem, Concept, Designation};
 pub use concept_map::{ConceptMap, Dependency, Target, Unmapped};
 pub use suggest::nearest;
 pub use value_set::ValueSet;
