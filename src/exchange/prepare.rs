@@ -7,7 +7,7 @@ use crate::fhir::id::{ResourceId, ResourceType};
 use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::resource::Text;
-use crate::profile::Definitions;
+use crate::profile::{Definitions, Validation};
 use crate::store::{Derive, Draft};
 
 use super::{Deriver, Gateway};
@@ -26,6 +26,11 @@ impl Gateway {
         check_rules(&tree)?;
         let text = String::from_utf8_lossy(body).into_owned();
         Ok(Content { text, tree })
+    }
+
+    /// Reads JSON that may break FHIR's rules of it: an operation tells what is wrong with the resources that it is given.
+    pub fn read_tree(&self, body: &[u8]) -> Result<Json> {
+        read_json(body, self.json_limits())
     }
 
     /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
@@ -48,9 +53,21 @@ impl Gateway {
 
 /// Every finding about a text, as the gateway would judge it.
 pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<Issue> {
-    let checked = read_json(body, Limits { depth }).and_then(|tree| check_rules(&tree).map(|()| tree));
-    match checked {
-        Ok(tree) => definitions.validate(&tree),
+    check_text_as(definitions, body, depth, &Validation::default())
+}
+
+/// The same, held to more or less than usual.
+pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: &Validation) -> Vec<Issue> {
+    match read_json(body, Limits { depth }) {
+        Ok(tree) => check_tree(definitions, &tree, how),
+        Err(error) => error.issues,
+    }
+}
+
+/// Every finding about a tree: by the JSON rules, or, where it keeps them, by the definitions.
+pub fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
+    match check_rules(tree) {
+        Ok(()) => definitions.validate_as(tree, how),
         Err(error) => error.issues,
     }
 }
@@ -117,7 +134,7 @@ fn syntax_error(error: SyntaxError) -> Error {
 }
 
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.
-pub(super) fn check_rules(tree: &Json) -> Result<()> {
+pub fn check_rules(tree: &Json) -> Result<()> {
     let root = tree.get_str("resourceType").unwrap_or_default();
     let issues: Vec<Issue> = check_fhir_rules(tree)
         .into_iter()

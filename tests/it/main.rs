@@ -25,6 +25,7 @@ mod layers;
 mod links;
 mod model;
 mod oracle;
+mod operation;
 mod order;
 mod patch;
 mod program;
