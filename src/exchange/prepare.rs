@@ -33,6 +33,11 @@ impl Gateway {
         read_json(body, self.json_limits())
     }
 
+    /// Whether a text is JSON but for a member that stands twice in one object, which leaves open what it says.
+    pub fn has_repeated_member(&self, text: &[u8]) -> bool {
+        parse(text, self.json_limits()).is_err_and(|error| error.kind == SyntaxErrorKind::DuplicateKey)
+    }
+
     /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
     pub(super) fn invalid(&self, tree: &Json) -> Option<Error> {
         let issues = self.definitions.validate(tree);
@@ -67,7 +72,7 @@ pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: 
 }
 
 /// Every finding about a tree: by the JSON rules, or, where it keeps them, by the definitions.
-pub fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
+pub(super) fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
     match check_rules(tree) {
         Ok(()) => definitions.validate_as(tree, how),
         Err(error) => error.issues,

@@ -44,9 +44,9 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
             read::version(app, ask, rtype, id, version).await
         }
         (Route::Operation(target, name), verb) => {
-            let operation = operation::find(app, target, name)?;
-            if operation.takes(verb) {
-                operation::answer(app, ask, target, operation).await
+            let offered = operation::find(app, target, name)?;
+            if offered.takes(verb) {
+                operation::answer(app, ask, target, offered).await
             } else {
                 Err(method_not_allowed(app, route))
             }
@@ -88,7 +88,7 @@ pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
 /// The methods that the path offers on its type, for `Allow`.
 pub fn methods(app: &App, route: &Route) -> String {
     if let Route::Operation(target, name) = route {
-        return operation::find(app, target, name).map(operation::Operation::allow).unwrap_or_default().to_owned();
+        return operation::find(app, target, name).map(operation::Offered::allow).unwrap_or_default().to_owned();
     }
     let served =
         app.gateway.definitions.served_types().iter().find(|served| Some(served.name.as_str()) == route.rtype());

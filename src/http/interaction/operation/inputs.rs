@@ -161,7 +161,7 @@ impl Inputs {
     pub fn resource(&self, name: &str) -> Result<Option<&Json>> {
         let Some(input) = self.one(name)? else { return Ok(None) };
         let resource = input.as_resource()?;
-        check_rules(resource)?;
+        check_rules(resource).map_err(|error| input.around(error))?;
         Ok(Some(resource))
     }
 }
@@ -185,6 +185,24 @@ impl Input {
             Value::Resource(tree) => Ok(tree),
             _ => Err(self.of_another_type("resource")),
         }
+    }
+
+    /// JSON pointer of the resource in what was posted.
+    pub fn resource_place(&self) -> String {
+        self.place.as_ref().map(|place| format!("{place}/resource")).unwrap_or_default()
+    }
+
+    /// A refusal of the resource, seen from what was posted.
+    fn around(&self, mut error: Error) -> Error {
+        if self.place.is_some() {
+            let place = self.resource_place();
+            let seen = |issue: Issue| {
+                let pointer = format!("{place}{}", issue.pointer.as_deref().unwrap_or_default());
+                issue.at("Parameters", pointer)
+            };
+            error.issues = error.issues.into_iter().map(seen).collect();
+        }
+        error
     }
 
     /// A 400 that names this input.

@@ -24,7 +24,7 @@ use crate::http::paging::pretty;
 use crate::http::route::Target;
 use crate::profile::Interaction;
 
-pub use inputs::{Inputs, Value};
+pub use inputs::Inputs;
 
 /// Runs an operation.
 type Run = for<'a> fn(&'a App, &'a Call<'a>) -> BoxFuture<'a, Result<Answer>>;
@@ -33,11 +33,12 @@ type Run = for<'a> fn(&'a App, &'a Call<'a>) -> BoxFuture<'a, Result<Answer>>;
 pub struct Operation {
     /// Without the `$`.
     pub name: &'static str,
-    pub levels: &'static [Level],
     /// The types of the type and instance levels.
     pub on: On,
-    /// GET stands for HEAD, too.
-    pub methods: &'static [Verb],
+    /// The methods at each level; none where it is not there. GET stands for HEAD, too.
+    pub system: &'static [Verb],
+    pub on_type: &'static [Verb],
+    pub on_instance: &'static [Verb],
     /// Canonical URL of its OperationDefinition.
     pub definition: &'static str,
     /// The names of its inputs. Any other is refused: what goes unheard would make the answer wrong.
@@ -45,13 +46,6 @@ pub struct Operation {
     /// The input that a posted resource other than Parameters is (R4 `operations.html#request`).
     pub bare: Option<&'static str>,
     run: Run,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    System,
-    Type,
-    Instance,
 }
 
 /// The types on which an operation exists.
@@ -63,13 +57,18 @@ pub enum On {
     EveryType,
 }
 
+const NOT_THERE: &[Verb] = &[];
+const POST: &[Verb] = &[Verb::Post];
+const GET_OR_POST: &[Verb] = &[Verb::Get, Verb::Post];
+
 /// Every operation of this server.
 static OPERATIONS: &[Operation] = &[
     Operation {
         name: "validate",
-        levels: &[Level::Type, Level::Instance],
         on: On::EveryType,
-        methods: &[Verb::Get, Verb::Post],
+        system: NOT_THERE,
+        on_type: POST,
+        on_instance: GET_OR_POST,
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
         inputs: validate::INPUTS,
         bare: Some("resource"),
@@ -77,9 +76,10 @@ static OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "validate",
-        levels: &[Level::System],
         on: On::EveryType,
-        methods: &[Verb::Post],
+        system: POST,
+        on_type: NOT_THERE,
+        on_instance: NOT_THERE,
         // R4's own has no system level.
         definition: "https://kakehashi.example/fhir/OperationDefinition/validate",
         inputs: validate::INPUTS,
@@ -95,24 +95,43 @@ pub struct Call<'a> {
     operation: &'static Operation,
 }
 
+/// An operation at a target of its.
+#[derive(Clone, Copy)]
+pub struct Offered {
+    operation: &'static Operation,
+    methods: &'static [Verb],
+}
+
 impl Operation {
-    pub fn takes(&self, verb: Verb) -> bool {
-        self.methods.contains(&if verb == Verb::Head { Verb::Get } else { verb })
-    }
-
-    /// For the header `Allow`.
-    pub fn allow(&self) -> &'static str {
-        match (self.takes(Verb::Get), self.takes(Verb::Post)) {
-            (true, true) => "GET, HEAD, POST",
-            (true, false) => "GET, HEAD",
-            (false, _) => "POST",
-        }
-    }
-
     fn is_on(&self, rtype: &str) -> bool {
         match self.on {
             On::Only(types) => types.contains(&rtype),
             On::EveryType => true,
+        }
+    }
+
+    fn at(&'static self, target: &Target) -> Option<Offered> {
+        let methods = match target {
+            Target::System => self.system,
+            Target::Type(_) => self.on_type,
+            Target::Instance(_, _) => self.on_instance,
+        };
+        let there = !methods.is_empty() && target.rtype().is_none_or(|rtype| self.is_on(rtype));
+        there.then_some(Offered { operation: self, methods })
+    }
+}
+
+impl Offered {
+    pub fn takes(self, verb: Verb) -> bool {
+        self.methods.contains(&if verb == Verb::Head { Verb::Get } else { verb })
+    }
+
+    /// For the header `Allow`.
+    pub fn allow(self) -> &'static str {
+        match (self.takes(Verb::Get), self.takes(Verb::Post)) {
+            (true, true) => "GET, HEAD, POST",
+            (true, false) => "GET, HEAD",
+            (false, _) => "POST",
         }
     }
 }
@@ -132,21 +151,12 @@ impl Call<'_> {
 }
 
 /// The operation of that name at the target. 404 where the type or the operation is not there.
-pub fn find(app: &App, target: &Target, name: &str) -> Result<&'static Operation> {
-    let level = match target {
-        Target::System => Level::System,
-        Target::Type(_) => Level::Type,
-        Target::Instance(_, _) => Level::Instance,
-    };
-    let named = |operation: &&Operation| {
-        operation.name == name
-            && operation.levels.contains(&level)
-            && target.rtype().is_none_or(|rtype| operation.is_on(rtype))
-    };
-    let found = OPERATIONS.iter().find(named);
+pub fn find(app: &App, target: &Target, name: &str) -> Result<Offered> {
+    let found = OPERATIONS.iter().filter(|operation| operation.name == name).find_map(|operation| operation.at(target));
     if let Some(rtype) = target.rtype() {
-        let any = found.is_some_and(|operation| operation.on == On::EveryType) && level == Level::Type;
-        if !(any && app.gateway.definitions.is_known_type(rtype)) {
+        let on_every_type = found.is_some_and(|found| found.operation.on == On::EveryType);
+        let unserved = on_every_type && matches!(target, Target::Type(_));
+        if !(unserved && app.gateway.definitions.is_known_type(rtype)) {
             // The type's own refusal, as any interaction would give it.
             app.gateway.served(rtype, Interaction::Read)?;
         }
@@ -155,15 +165,16 @@ pub fn find(app: &App, target: &Target, name: &str) -> Result<&'static Operation
 }
 
 /// Answers a call whose method the operation takes.
-pub async fn answer(app: &App, ask: &Ask, target: &Target, operation: &'static Operation) -> Result<Answer> {
+pub async fn answer(app: &App, ask: &Ask, target: &Target, offered: Offered) -> Result<Answer> {
+    let operation = offered.operation;
     (operation.run)(app, &Call { ask, target, operation }).await
 }
 
 /// The operations of a type and its resources, or of the system, for `/metadata`.
 pub fn offered(rtype: Option<&str>) -> impl Iterator<Item = &'static Operation> {
     OPERATIONS.iter().filter(move |operation| match rtype {
-        Some(rtype) => operation.levels != [Level::System] && operation.is_on(rtype),
-        None => operation.levels.contains(&Level::System),
+        Some(rtype) => !(operation.on_type.is_empty() && operation.on_instance.is_empty()) && operation.is_on(rtype),
+        None => !operation.system.is_empty(),
     })
 }
 
