@@ -38,4 +38,5 @@ mod search;
 mod transaction;
 mod update;
 mod validate_command;
+mod validate_operation;
 mod validation;
