@@ -26,6 +26,7 @@ mod links;
 mod model;
 mod oracle;
 mod order;
+mod packages;
 mod patch;
 mod places;
 mod program;

@@ -300,6 +300,11 @@ impl CodeSet {
         any(&self.parts, system, code)
     }
 
+    /// Whether codes of this code system are in it by name.
+    pub fn names_system(&self, system: &str) -> bool {
+        self.parts.iter().any(|part| part.system.as_deref() == Some(system))
+    }
+
     /// Some of the codes and how many there are; `None` where they are not all known.
     pub fn sample(&self, limit: usize) -> Option<(Vec<&str>, usize)> {
         let mut shown = Vec::new();
