@@ -61,7 +61,7 @@ impl<'a> Sources<'a> {
         self.take(resource_type).into_iter().filter(|(path, _)| package_of(path).is_none()).collect()
     }
 
-    /// Code systems and value sets; of several with one address, the one in force.
+    /// Code systems, value sets and concept maps; of several with one address, the one in force.
     pub fn terminology(&self, facts: &Arc<Facts>) -> Terminology {
         let mut terminology = Terminology::new(Arc::clone(facts));
         let mut seen = HashSet::new();
@@ -73,6 +73,7 @@ impl<'a> Sources<'a> {
             match resource_type {
                 "CodeSystem" => terminology.add_code_system(value),
                 "ValueSet" => terminology.add_value_set(value),
+                "ConceptMap" => terminology.add_concept_map(value),
                 _ => {}
             }
         }

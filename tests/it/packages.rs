@@ -119,6 +119,8 @@ fn mcsd_examples_come_out_as_hl7s_validator_says() {
     }
 }
 
+/// HL7's validator says the same of each of them (`judge --profiles ../shared/data/ihe-mcsd --profiles fhir-profiles`, a
+/// manifest that names the profile).
 #[test]
 fn our_directory_examples_fit_mcsd() {
     let Some((package, _)) = mcsd() else { return };
