@@ -27,6 +27,7 @@ mod model;
 mod operation;
 mod oracle;
 mod order;
+mod packages;
 mod patch;
 mod places;
 mod program;
