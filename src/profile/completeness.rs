@@ -1,14 +1,24 @@
 //! What the region's profiles rest on must be here: value sets that bind, profiles on types, targets of references.
 //! Otherwise a rule would be passed over in silence.
 
+use std::sync::Arc;
+
 use super::LoadError;
 use super::registry::Registry;
 use super::shape::{Element, Strength, Structure};
 use super::slicing::Slicing;
 use super::terminology::Terminology;
 
-/// Everything that the structure names and that is not loaded.
-pub fn missing(registry: &Registry, terminology: &Terminology, structure: &Structure) -> Vec<LoadError> {
+/// Everything that the structures, each with its file, name and that is not loaded.
+pub fn missing<'r>(
+    registry: &Registry,
+    terminology: &Terminology,
+    structures: impl Iterator<Item = (&'r str, &'r Arc<Structure>)>,
+) -> Vec<LoadError> {
+    structures.flat_map(|(file, structure)| missing_of(registry, terminology, file, structure)).collect()
+}
+
+fn missing_of(registry: &Registry, terminology: &Terminology, file: &str, structure: &Structure) -> Vec<LoadError> {
     let mut reasons: Vec<(String, String)> = Vec::new();
     let mut look = |element: &Element| {
         let known = |url: &&String| registry.profile(&resolvable(url)).is_none();
@@ -30,7 +40,6 @@ pub fn missing(registry: &Registry, terminology: &Terminology, structure: &Struc
         look(element);
         each_slice(element.slicing.as_ref(), &mut look);
     }
-    let file = registry.file_of(&structure.name).unwrap_or(&structure.name);
     reasons.into_iter().map(|(element, reason)| LoadError::new(file, element, reason)).collect()
 }
 

@@ -240,6 +240,18 @@ impl Element {
         self.types.iter().enumerate().take(types).map(form).collect()
     }
 
+    /// The type of a value: by the member that it stands in, or, where resources of several types may, by its own.
+    pub fn type_of(&self, member: Member, value: &Json) -> Option<&TypeRef> {
+        if !self.choice
+            && self.types.len() > 1
+            && let Some(found) = value.get_str("resourceType")
+            && let Some(spec) = self.types.iter().find(|spec| spec.code == found)
+        {
+            return Some(spec);
+        }
+        self.types.get(member.type_index)
+    }
+
     /// Whether a profile's element adds anything to the `base`.
     pub fn says_something(&self, base: &Element) -> bool {
         let narrower = |spec: &TypeRef| {
