@@ -24,6 +24,7 @@ mod json;
 mod layers;
 mod links;
 mod model;
+mod operation;
 mod oracle;
 mod order;
 mod patch;
