@@ -88,6 +88,17 @@ impl<'a> Walk<'a> {
         self.report(issue);
     }
 
+    /// Whether a required binding of the coding, or of the concept around it, has been found broken.
+    fn is_outside_told(&self) -> bool {
+        let here = self.pointer.as_str();
+        let concept = here.rfind("/coding/").and_then(|end| here.get(..end));
+        self.issues.iter().filter(|issue| issue.is_error()).any(|issue| {
+            issue.rule.as_deref().is_some_and(|rule| rule.ends_with("|binding"))
+                && (issue.pointer.as_deref() == Some(here)
+                    || (concept.is_some() && issue.pointer.as_deref() == concept))
+        })
+    }
+
     /// A Coding, whatever it is bound to: its code against its system, its display against its code.
     pub fn coding(&mut self, coding: &'a Json) {
         let Some(code) = coding.get_str("code") else { return };
@@ -107,6 +118,7 @@ impl<'a> Walk<'a> {
                     (None, Some(version)) if coding.get_str("version").is_some_and(|asked| asked != version) => {
                         not_in_version(known, version, code)
                     }
+                    _ if self.is_outside_told() => return,
                     _ => not_in_system(known, code),
                 };
                 self.within("code", |walk| walk.report(issue));
