@@ -1,5 +1,6 @@
 //! The tree of a merged differential → shapes and elements, looked up against the base.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::inner::member_element;
 use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Binding, Element, Shape, Strength, Structure, TypeRef, ValueRules, choice_name};
 use super::slicing::{Openness, Slice, Slicing, Test};
-use super::snapshot::{Node, Problem};
+use super::snapshot::{self, Node, Problem};
 
 /// Where in the base an overlay's shape lies.
 pub struct Place<'r> {
@@ -221,7 +222,25 @@ impl<'r> Builder<'r> {
             self.problem(node, format!("R4 has no type {code}"));
             return None;
         };
-        Some(self.shape(node, &Place { structure, shape: 0 }))
+        Some(self.shape(&self.with_types_of_profile(node), &Place { structure, shape: 0 }))
+    }
+
+    /// What stands below an element with a profile of its own narrows that profile: of a choice it may name children that
+    /// only the profile's type has (`extension:boundary.value[x].contentType`).
+    fn with_types_of_profile<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        let untyped = |child: &Node| child.name.ends_with("[x]") && !child.facts.contains_key("type");
+        let profile = node.facts.get("type").and_then(Value::as_array).and_then(|types| match types.as_slice() {
+            [spec] => spec["profile"][0].as_str(),
+            _ => None,
+        });
+        let Some(profile) = profile.filter(|_| node.children.iter().any(untyped)) else { return Cow::Borrowed(node) };
+        let Ok(tree) = snapshot::tree(self.registry, profile) else { return Cow::Borrowed(node) };
+        let mut node = node.clone();
+        for child in node.children.iter_mut().filter(|child| untyped(child)) {
+            let given = tree.child(child.name.trim_end_matches("[x]")).and_then(|there| there.facts.get("type"));
+            child.facts.extend(given.map(|types| ("type".to_owned(), types.clone())));
+        }
+        Cow::Owned(node)
     }
 
     /// The slices below `node`, which is an element or itself a slice (re-slicing).

@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
         let how = self.how;
         for canonical in &how.profiles {
             match self.inner.registry.profile(canonical) {
-                None => self.report(issue::unknown_profile(true)),
+                None => self.report(issue::unknown_profile(true, self.inner.registry.left_out(canonical))),
                 Some(structure) if structure.type_name != type_name => {
                     if !matches!(structure.name.as_str(), "Resource" | "DomainResource") {
                         self.report(issue::profile_of_other_type(canonical, &structure.type_name));
@@ -189,7 +189,10 @@ impl<'a> Walk<'a> {
             let _ = write!(self.pointer, "/meta/profile/{index}");
             let found = self.inner.registry.profile(canonical);
             match found {
-                None => self.report(issue::unknown_profile(self.inner.settings.refuse_unknown_profiles)),
+                None => {
+                    let refuse = self.inner.settings.refuse_unknown_profiles;
+                    self.report(issue::unknown_profile(refuse, self.inner.registry.left_out(canonical)));
+                }
                 Some(structure) if structure.type_name != type_name => {
                     let general = matches!(structure.name.as_str(), "Resource" | "DomainResource");
                     if !general {
