@@ -48,7 +48,7 @@ fn a_code_that_its_system_does_not_have_is_an_error_wherever_it_stands() {
 
 #[test]
 fn the_strength_of_a_binding_decides_how_bad_it_is() {
-    use Severity::{Error, Information, Warning};
+    use Severity::{Information, Warning};
     let definitions = base();
     let other = r#"{"system":"http://hl7.org/fhir/location-status","code":"active"}"#;
     let concept = format!(r#"{{"coding":[{other}]}}"#);
