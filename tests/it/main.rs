@@ -30,6 +30,8 @@ mod mutation;
 mod oracle;
 mod order;
 mod patch;
+
+mod places;
 mod profile_rules;
 mod program;
 mod race;
@@ -39,4 +41,5 @@ mod schema;
 mod search;
 mod transaction;
 mod update;
+mod validate_command;
 mod validation;
