@@ -114,6 +114,9 @@ impl<'c> Expectation<'c> {
             }
             value => vec![(here.clone(), value)],
         };
+        if let Some(sibling) = members.get(&format!("_{key}")) {
+            self.sibling(sibling, &format!("{pointer}/_{key}"), base, chosen);
+        }
         for definition in &below {
             self.defined(definition, &here, &items, chosen);
         }
@@ -123,6 +126,17 @@ impl<'c> Expectation<'c> {
             if let Some(item) = item {
                 self.value(item, item_pointer, base, chosen.unwrap_or_default(), &said);
             }
+        }
+    }
+
+    /// What stands beside a primitive: an id and extensions (R4 `json.html#primitive`).
+    fn sibling(&mut self, sibling: &Value, pointer: &str, base: &Base, type_name: Option<&str>) {
+        if !type_name.is_some_and(|name| self.contract.r4.is_primitive(name)) || base.max.is_none() {
+            return;
+        }
+        match sibling.as_object() {
+            Some(members) => self.object(members, pointer, &Place::of_type("Element"), &[]),
+            None => self.note(pointer, "no object beside a primitive"),
         }
     }
 
@@ -296,6 +310,7 @@ impl<'c> Expectation<'c> {
             Value::Object(members) => match members.get("coding") {
                 Some(codings) => codings.as_array().is_none_or(|codings| codings.iter().any(has)),
                 None if members.contains_key("text") => false,
+                None if ["system", "version", "display"].iter().all(|name| !members.contains_key(*name)) => true,
                 None => has(value),
             },
             _ => true,
