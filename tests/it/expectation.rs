@@ -1,7 +1,7 @@
 //! What a resource breaks, told from the differentials and R4's facts in the most literal way: a second opinion to hold
 //! the program's validation against. It knows presence and number, types, forms of the plainest primitives, fixed and
-//! pattern values, required bindings whose codes can be listed, slices, targets of references. It knows no invariants, so what it finds is
-//! wrong for sure, but what it passes need not be right.
+//! pattern values, required bindings whose codes can be listed, slices, targets of references. It knows no invariants:
+//! what it finds is wrong for sure, but what it passes need not be right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,14 +69,22 @@ impl<'c> Expectation<'c> {
         let mut found: BTreeMap<&str, Vec<(&str, Option<String>)>> = BTreeMap::new();
         for key in members.keys().filter(|key| *key != "resourceType") {
             match element_of(known, key.trim_start_matches('_')) {
-                Some((name, chosen)) => found.entry(name).or_default().push((key, chosen)),
-                None => self.note(&format!("{pointer}/{key}"), "an unknown element"),
+                Some((name, chosen)) if self.may_stand(key, &known[name], chosen.as_deref()) => {
+                    found.entry(name).or_default().push((key, chosen));
+                }
+                _ => self.note(&format!("{pointer}/{key}"), "an unknown element"),
             }
         }
         for (name, base) in known {
             let keys = found.remove(name.as_str()).unwrap_or_default();
             self.element(members, pointer, (name, base), &keys, said);
         }
+    }
+
+    /// Only primitives have something beside them, under `_` and their name (R4 `json.html#primitive`).
+    fn may_stand(&self, key: &str, base: &Base, chosen: Option<&str>) -> bool {
+        let type_name = chosen.or(base.types.first().map(String::as_str));
+        !key.starts_with('_') || type_name.is_some_and(|name| self.contract.r4.is_primitive(name))
     }
 
     /// One element of an object, by whatever keys it stands there.
@@ -115,7 +123,7 @@ impl<'c> Expectation<'c> {
             value => vec![(here.clone(), value)],
         };
         if let Some(sibling) = members.get(&format!("_{key}")) {
-            self.sibling(sibling, &format!("{pointer}/_{key}"), base, chosen);
+            self.sibling(sibling, &format!("{pointer}/_{key}"), base);
         }
         for definition in &below {
             self.defined(definition, &here, &items, chosen);
@@ -129,14 +137,11 @@ impl<'c> Expectation<'c> {
         }
     }
 
-    /// What stands beside a primitive: an id and extensions (R4 `json.html#primitive`).
-    fn sibling(&mut self, sibling: &Value, pointer: &str, base: &Base, type_name: Option<&str>) {
-        if !type_name.is_some_and(|name| self.contract.r4.is_primitive(name)) || base.max.is_none() {
-            return;
-        }
+    fn sibling(&mut self, sibling: &Value, pointer: &str, base: &Base) {
         match sibling.as_object() {
             Some(members) => self.object(members, pointer, &Place::of_type("Element"), &[]),
-            None => self.note(pointer, "no object beside a primitive"),
+            None if base.max.is_some() => self.note(pointer, "no object beside a primitive"),
+            None => {}
         }
     }
 
@@ -151,12 +156,13 @@ impl<'c> Expectation<'c> {
     /// Number, slices and choice of type, as one definition has them.
     fn defined(&mut self, said: &Said, here: &str, items: &[(String, Option<&Value>)], chosen: Option<&str>) {
         let Some(element) = self.said(said) else { return };
+        let parent = here.rsplit_once('/').map_or("", |(parent, _)| parent);
         let count = u64::try_from(items.len()).unwrap();
         if element["max"].as_str().and_then(|max| max.parse().ok()).is_some_and(|max: u64| count > max) {
             self.note(here, "too many");
         }
         if count < element["min"].as_u64().unwrap_or(0) {
-            self.note(here, "too few");
+            self.note(parent, "too few");
         }
         let types: Vec<&str> =
             element["type"].as_array().into_iter().flatten().filter_map(|t| t["code"].as_str()).collect();
@@ -174,9 +180,11 @@ impl<'c> Expectation<'c> {
             in_slices.extend(matching.iter().map(|pointer| (*pointer).clone()));
             let count = u64::try_from(matching.len()).unwrap();
             let asked = self.said(slice).unwrap();
-            let too_many = asked["max"].as_str().and_then(|max| max.parse().ok()).is_some_and(|max: u64| count > max);
-            if too_many || count < asked["min"].as_u64().unwrap_or(0) {
-                self.note(here, format!("{count} of {}", slice.1));
+            if asked["max"].as_str().and_then(|max| max.parse().ok()).is_some_and(|max: u64| count > max) {
+                self.note(here, format!("too many of {}", slice.1));
+            }
+            if count < asked["min"].as_u64().unwrap_or(0) {
+                self.note(parent, format!("too few of {}", slice.1));
             }
         }
         if element["slicing"]["rules"] == "closed" {
@@ -230,7 +238,7 @@ impl<'c> Expectation<'c> {
             return self.inner_resource(value, pointer, said);
         }
         let primitive = self.contract.r4.is_primitive(type_name) || type_name.contains("System.");
-        if primitive != !value.is_object() || (primitive && !fits(value, type_name)) {
+        if primitive == value.is_object() || (primitive && !fits(value, type_name)) {
             return self.note(pointer, format!("no {type_name}"));
         }
         self.bound(value, pointer, base.binding.as_ref());
