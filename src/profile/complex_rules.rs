@@ -24,6 +24,8 @@ impl<'a> Walk<'a> {
             "Period" => self.period(value),
             "Narrative" => self.narrative(value),
             "Identifier" => self.identifier(value),
+            "Coding" => self.coding(value),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(value),
             _ => {}
         }
     }
