@@ -29,6 +29,7 @@ mod model;
 mod mutation;
 mod oracle;
 mod order;
+mod own_profile;
 mod patch;
 
 mod places;
