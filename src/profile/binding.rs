@@ -39,8 +39,8 @@ impl<'a> Walk<'a> {
                 return self.concept(structure, element, binding, set, value);
             }
             Json::Object(_) if has("code") => coding_membership(set, value) == Membership::No,
-            // A Coding without a code says nothing; only a required binding minds.
-            Json::Object(_) => required && has("display"),
+            // A Coding without a code is in no set, which only a required binding minds. (A Quantity has a value.)
+            Json::Object(_) => required && !has("value") && ["system", "version", "display"].into_iter().any(has),
             _ => false,
         };
         if wrong && (required || value.as_str().is_some() || self.worth_telling(value)) {
