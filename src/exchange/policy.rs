@@ -98,19 +98,14 @@ impl Policy {
 /// What the gateway itself writes or reads must have R4's shape, whatever else is let pass.
 fn indispensable(tree: &Json) -> Vec<Issue> {
     let root = tree.get_str("resourceType").unwrap_or_default();
-    let is_list = |value: &Json| value.as_array().is_some();
-    let checks: [(&str, fn(&Json) -> bool); 2] =
-        [("id", |value| value.as_str().is_some()), ("meta", |value| value.as_object().is_some())];
-    let mut wrong: Vec<String> = checks
-        .iter()
-        .filter(|(name, fits)| tree.get(name).is_some_and(|value| !fits(value)))
-        .map(|(name, _)| format!("/{name}"))
-        .collect();
-    for name in ["profile", "security", "tag"] {
-        if tree.get("meta").and_then(|meta| meta.get(name)).is_some_and(|value| !is_list(value)) {
-            wrong.push(format!("/meta/{name}"));
-        }
-    }
+    let meta = |name: &str| tree.get("meta").and_then(|meta| meta.get(name));
+    let wrong = [
+        ("/id", tree.get("id").is_some_and(|value| value.as_str().is_none())),
+        ("/meta", tree.get("meta").is_some_and(|value| value.as_object().is_none())),
+        ("/meta/profile", meta("profile").is_some_and(|value| value.as_array().is_none())),
+        ("/meta/security", meta("security").is_some_and(|value| value.as_array().is_none())),
+        ("/meta/tag", meta("tag").is_some_and(|value| value.as_array().is_none())),
+    ];
     let issue = |pointer| {
         let (ja, en) = (
             "この項目はサーバー自身が使うため、検証の設定にかかわらず R4 の形でなければなりません。",
@@ -118,7 +113,7 @@ fn indispensable(tree: &Json) -> Vec<Issue> {
         );
         Issue::error(IssueCode::Structure, ja, en).at(root, pointer)
     };
-    wrong.into_iter().map(issue).collect()
+    wrong.into_iter().filter(|(_, is_wrong)| *is_wrong).map(|(pointer, _)| issue(pointer)).collect()
 }
 
 #[cfg(test)]
