@@ -41,6 +41,7 @@ mod read;
 mod reindex;
 mod schema;
 mod search;
+mod terminology;
 mod transaction;
 mod update;
 mod validate_command;
