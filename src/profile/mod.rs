@@ -257,6 +257,11 @@ impl Definitions {
         inner::member_element(shape, name).map(|element| element.array)
     }
 
+    /// The types of elements, for FHIRPath.
+    pub fn model(&self) -> &dyn crate::fhir::fhirpath::Model {
+        &self.inner
+    }
+
     /// The JSON members of a type that `_summary=true` keeps.
     pub fn summary_elements(&self, resource_type: &str) -> &[String] {
         let collect = || self.members(resource_type, |element| element.summary);
