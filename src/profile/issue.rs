@@ -8,12 +8,8 @@ use crate::fhir::outcome::{Issue, IssueCode, Severity};
 
 use super::constraint::{Constraint, Level};
 use super::registry::R4_DEFINITIONS;
-use super::shape::{Binding, Element, Shape, Strength, Structure};
+use super::shape::{Element, Shape, Structure};
 use super::slicing::{Slice, Slicing};
-use super::terminology::CodeSet;
-
-/// Codes shown of a value set.
-const SHOWN_CODES: usize = 12;
 
 /// `profile|element|constraint`.
 pub fn rule(structure: &Structure, path: &str, key: &str) -> String {
@@ -92,33 +88,6 @@ pub fn too_long(structure: &Structure, element: &Element, limit: usize, found: u
 pub fn out_of_bounds(structure: &Structure, element: &Element) -> Issue {
     error(IssueCode::Value, "値が許された範囲にありません。".into(), "The value is outside the allowed range.".into())
         .rule(rule(structure, &element.path, "range"))
-}
-
-pub fn code_not_in_set(
-    structure: &Structure,
-    element: &Element,
-    binding: &Binding,
-    set: &CodeSet,
-    code: Option<&str>,
-) -> Issue {
-    let severity = if binding.strength == Strength::Required { Severity::Error } else { Severity::Warning };
-    let shown = code.filter(|code| code.len() <= 40 && code.is_ascii() && !code.contains(' ')).unwrap_or_default();
-    let allowed = set.sample(SHOWN_CODES).map(|(codes, total)| {
-        let more = if total > codes.len() { format!(", … ({total})") } else { String::new() };
-        format!("{}{more}", codes.join(", "))
-    });
-    let (allowed_ja, allowed_en) = match &allowed {
-        Some(codes) => (format!(" 使えるコード: {codes}。"), format!(" Allowed: {codes}.")),
-        None => (String::new(), String::new()),
-    };
-    let set_url = &binding.value_set;
-    Issue::new(
-        severity,
-        IssueCode::CodeInvalid,
-        format!("コード「{shown}」は値セット {set_url} にありません。{allowed_ja}"),
-        format!("The code '{shown}' is not in the value set {set_url}.{allowed_en}"),
-    )
-    .rule(rule(structure, &element.path, "binding"))
 }
 
 pub fn broken(structure: &Structure, path: &str, constraint: &Constraint) -> Issue {

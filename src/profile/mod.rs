@@ -13,6 +13,7 @@
 //! displays; best-practice invariants.
 
 mod base;
+mod binding;
 mod capability;
 mod code_form;
 mod complex_rules;

@@ -5,9 +5,8 @@ use std::cmp::Ordering;
 use crate::fhir::json::Json;
 
 use super::issue;
-use super::shape::{Binding, Element, Strength, Structure};
+use super::shape::{Element, Structure};
 use super::slicing::contains;
-use super::terminology::{CodeSet, Membership};
 use super::walk::Walk;
 
 impl<'a> Walk<'a> {
@@ -37,55 +36,6 @@ impl<'a> Walk<'a> {
             self.binding(structure, element, binding, value);
         }
         self.constraints(&rules.constraints, structure, &element.path, value);
-    }
-
-    fn binding(&mut self, structure: &'a Structure, element: &'a Element, binding: &'a Binding, value: &'a Json) {
-        if !matches!(binding.strength, Strength::Required | Strength::Extensible) {
-            return;
-        }
-        let set = binding.set.get_or_init(|| self.inner.terminology.set(&binding.value_set));
-        let required = binding.strength == Strength::Required;
-        let has = |key: &str| value.get(key).is_some();
-        let wrong = match value {
-            Json::String(code) => set.contains(None, code) == Membership::No && !is_format_name(&element.path, code),
-            Json::Object(_) if has("coding") || (has("text") && !has("code")) => {
-                return self.concept(structure, element, binding, set, value);
-            }
-            Json::Object(_) if has("code") => coding_membership(set, value) == Membership::No,
-            // A Coding without a code says nothing; only a required binding minds.
-            Json::Object(_) => required && has("display"),
-            _ => false,
-        };
-        if wrong {
-            let code = value.as_str().or_else(|| value.get_str("code"));
-            self.report(issue::code_not_in_set(structure, element, binding, set, code));
-        }
-    }
-
-    fn concept(&mut self, structure: &Structure, element: &Element, binding: &Binding, set: &CodeSet, value: &'a Json) {
-        let codings = value.items("coding");
-        let found: Vec<Membership> = codings.iter().map(|coding| coding_membership(set, coding)).collect();
-        if found.iter().any(|membership| *membership != Membership::No) {
-            return;
-        }
-        if found.is_empty() && binding.strength != Strength::Required {
-            return;
-        }
-        let code = codings.first().and_then(|coding| coding.get_str("code"));
-        self.report(issue::code_not_in_set(structure, element, binding, set, code));
-    }
-}
-
-/// CapabilityStatement and TestScript let formats be named shortly (R4 `capabilitystatement.html`).
-fn is_format_name(path: &str, code: &str) -> bool {
-    matches!(code, "json" | "xml" | "ttl" | "none")
-        && (path.starts_with("CapabilityStatement.") || path.starts_with("TestScript."))
-}
-
-fn coding_membership(set: &CodeSet, coding: &Json) -> Membership {
-    match coding.get_str("code") {
-        Some(code) => set.contains(Some(coding.get_str("system").unwrap_or_default()), code),
-        None => Membership::No,
     }
 }
 
