@@ -76,7 +76,7 @@ impl Gateway {
     pub(super) fn read_patch(&self, form: PatchForm, body: &[u8]) -> Result<Patch> {
         let document = read_json(body, self.json_limits())?;
         if form == PatchForm::FhirPath {
-            check_rules(&document)?;
+            check_rules(&self.definitions, &document)?;
             if document.get_str("resourceType") != Some("Parameters") {
                 return Err(Error::bad_request(Issue::error(
                     IssueCode::Structure,
@@ -120,7 +120,7 @@ impl Gateway {
         applied.map_err(patch_error)?;
         check_identity(&tree, &found.key.rtype, &found.key.id)?;
         if !check_fhir_rules(&tree).is_empty() {
-            let broken = check_rules(&tree).err().map(|error| error.issues).unwrap_or_default();
+            let broken = check_rules(&self.definitions, &tree).err().map(|error| error.issues).unwrap_or_default();
             return Err(Error::unprocessable(broken));
         }
         Ok(Content { text: to_compact(&tree), tree })

@@ -207,6 +207,11 @@ impl Definitions {
         issues
     }
 
+    /// The FHIRPath of the element at a JSON pointer, with the types of choices: `Task.input[0].value.ofType(Period)`.
+    pub fn expression(&self, resource: &Json, pointer: &str) -> String {
+        expression::of_pointer(&self.inner, resource, pointer)
+    }
+
     /// The profiles that a resource is held to, beyond its base type: the rules' choice, then the declared ones
     /// that are loaded.
     pub fn selected_profiles(&self, resource: &Json) -> Vec<String> {
