@@ -1,7 +1,7 @@
 //! Why a request was refused: one kind for each answer of the specification, turned into status and OperationOutcome in
 //! one place (`http::respond`).
 
-use crate::fhir::outcome::{Issue, IssueCode};
+use crate::fhir::outcome::{Issue, IssueCode, locate_issues};
 use crate::store::{Refusal, StoreError, UnitError};
 
 /// The kinds, in the order in which a request is judged (ARCHITECTURE.md, "Answers").
@@ -165,6 +165,13 @@ impl Error {
     #[must_use]
     pub fn within_entry(mut self, index: usize) -> Self {
         self.issues = self.issues.into_iter().map(|issue| issue.within_entry(index)).collect();
+        self
+    }
+
+    /// The same refusal, with the lines and columns of its findings in the body that was sent.
+    #[must_use]
+    pub fn located_in(mut self, body: &[u8]) -> Self {
+        locate_issues(&mut self.issues, body);
         self
     }
 

@@ -1,8 +1,6 @@
 //! `kakehashi import`: files and folders of resources, Bundles and NDJSON.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +12,7 @@ use crate::clock::SystemClock;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Gateway, Imported};
 
+use super::files::{self, Item};
 use super::{Common, failed, load_definitions, open_migrated, progress};
 
 /// Items on their way at a time: enough for writers to share commits.
@@ -27,9 +26,6 @@ pub struct ImportArgs {
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
 }
-
-/// A name for messages, and the bytes as they are in the file: whether they are UTF-8 is judged like the rest.
-pub type Item = (String, Vec<u8>);
 
 /// What an import came to.
 #[derive(Default)]
@@ -45,16 +41,16 @@ pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode
     let database = open_migrated(&config).await?;
     let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
     let gateway = Arc::new(gateway.map_err(|error| failed(&error))?);
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for path in &args.paths {
-        find_files(path, &mut files).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
+        files::find(path, &mut found).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
     }
-    let bytes = files.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();
+    let bytes = found.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();
     let bar = progress(bytes, "bytes");
     let mut total = Report::default();
-    for file in &files {
+    for file in &found {
         let unreadable = |error: std::io::Error| failed(&format!("{}: {error}", file.display()));
-        let (mut items, mut broken) = (items_of(file).map_err(unreadable)?, None);
+        let (mut items, mut broken) = (files::items(file).map_err(unreadable)?, None);
         let readable = std::iter::from_fn(|| match items.next()? {
             Ok(item) => Some(item),
             Err(error) => {
@@ -62,7 +58,7 @@ pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode
                 None
             }
         });
-        let counting = readable.inspect(|(_, text)| bar.inc(text.len() as u64));
+        let counting = readable.inspect(|item| bar.inc(item.text.len() as u64));
         let report = take_in_all(&gateway, counting, &indicatif::ProgressBar::hidden()).await;
         total.counted.add(report.counted);
         total.refused += report.refused;
@@ -82,16 +78,16 @@ pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode
     Ok(if total.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Takes in items of (name, text). Each is stored whole or not at all; one that is refused does not stop the rest.
+/// Takes in items. Each is stored whole or not at all; one that is refused does not stop the rest.
 pub async fn take_in_all(
     gateway: &Arc<Gateway>,
     items: impl Iterator<Item = Item>,
     bar: &indicatif::ProgressBar,
 ) -> Report {
     let caller = Caller::local("import");
-    let one = |(name, text): Item| {
+    let one = |item: Item| {
         let (gateway, caller) = (Arc::clone(gateway), caller.clone());
-        async move { (name, patiently(&gateway, &caller, &text).await) }
+        async move { (item.name(), patiently(&gateway, &caller, &item.text).await) }
     };
     let mut report = Report::default();
     // In order, so that of two versions of a resource the later one stays.
@@ -135,34 +131,4 @@ fn describe(name: &str, error: &Error) -> Vec<String> {
             )
         })
         .collect()
-}
-
-fn find_files(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if !path.is_dir() {
-        File::open(path)?;
-        found.push(path.to_path_buf());
-        return Ok(());
-    }
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    entries.sort();
-    for entry in entries {
-        let named = entry.extension().is_some_and(|ending| ending == "json" || ending == "ndjson");
-        if entry.is_dir() || named {
-            find_files(&entry, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// The items of a file with a name for messages: `file` or `file:line`. A line that cannot be read ends the import.
-fn items_of(path: &Path) -> std::io::Result<Box<dyn Iterator<Item = std::io::Result<Item>>>> {
-    let shown = path.display().to_string();
-    if path.extension().is_some_and(|ending| ending == "ndjson") {
-        let lines = BufReader::new(File::open(path)?).split(b'\n').enumerate();
-        let is_blank = |line: &Vec<u8>| line.iter().all(u8::is_ascii_whitespace);
-        let items = lines.filter(move |(_, line)| !line.as_ref().is_ok_and(is_blank));
-        return Ok(Box::new(items.map(move |(index, line)| Ok((format!("{shown}:{}", index + 1), line?)))));
-    }
-    Ok(Box::new(std::iter::once(Ok((shown, std::fs::read(path)?)))))
 }

@@ -1,7 +1,10 @@
 //! The command line.
 
 mod demo;
+mod files;
 mod import;
+mod report;
+mod sarif;
 mod serve;
 mod validate;
 
@@ -18,7 +21,7 @@ use crate::telemetry;
 
 const AFTER: &str = "Try it:
   kakehashi serve --demo                      a region with 4,000 beds, on http://127.0.0.1:8080/fhir
-  kakehashi validate bed.json                 what would the gateway say?
+  kakehashi validate bed.json examples/       what would the gateway say?
   kakehashi import bundles/ --database-url postgres://kakehashi@db/kakehashi
 
 Every flag can be given as an environment variable (--database-url as KAKEHASHI_DATABASE_URL) and in a TOML file

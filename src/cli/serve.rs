@@ -18,6 +18,7 @@ use crate::fhir::json::to_compact;
 use crate::http::{self, App, FHIR_PATH};
 use crate::store;
 
+use super::files::Item;
 use super::import::take_in_all;
 use super::{Common, failed, load_definitions, open_migrated, progress};
 
@@ -131,7 +132,7 @@ async fn load_demo(gateway: &Arc<Gateway>, plan: &Plan) -> Result<(), ExitCode> 
     println!("Loading the demo region …");
     let region = demo::region(plan, chrono::Utc::now()).map(|resource| to_compact(&resource));
     let bar = progress(0, "resources");
-    let report = take_in_all(gateway, region.map(|text| (String::new(), text.into_bytes())), &bar).await;
+    let report = take_in_all(gateway, region.map(Item::from), &bar).await;
     bar.finish_and_clear();
     report.problems.iter().for_each(|problem| eprintln!("kakehashi: {problem}"));
     println!("{} resources loaded.", report.counted.created);

@@ -37,7 +37,7 @@ pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
-pub use prepare::{Content, check_text};
+pub use prepare::{Content, check_text, check_text_as};
 pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
 pub use standing::{Standing, parse_etag};

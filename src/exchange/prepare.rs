@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceType};
 use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse};
-use crate::fhir::outcome::{Issue, IssueCode};
+use crate::fhir::outcome::{Issue, IssueCode, locate_issues};
 use crate::fhir::resource::Text;
-use crate::profile::Definitions;
+use crate::profile::{Definitions, Validation};
 use crate::store::{Derive, Draft};
 
 use super::{Deriver, Gateway};
@@ -46,13 +46,20 @@ impl Gateway {
     }
 }
 
-/// Every finding about a text, as the gateway would judge it.
+/// Every finding about a text, as the gateway would judge it, with line and column.
 pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<Issue> {
+    check_text_as(definitions, body, depth, &Validation::default())
+}
+
+/// The same, held to more or less than usual.
+pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: &Validation) -> Vec<Issue> {
     let checked = read_json(body, Limits { depth }).and_then(|tree| check_rules(definitions, &tree).map(|()| tree));
-    match checked {
-        Ok(tree) => definitions.validate(&tree),
+    let mut issues = match checked {
+        Ok(tree) => definitions.validate_as(&tree, how),
         Err(error) => error.issues,
-    }
+    };
+    locate_issues(&mut issues, body);
+    issues
 }
 
 /// Parses JSON of any kind (a resource, a JSON Patch).
@@ -100,7 +107,7 @@ pub(super) fn check_id(tree: &Json, rtype: &ResourceType, id: &ResourceId) -> Re
 }
 
 fn syntax_error(error: SyntaxError, root: &str) -> Error {
-    let place = format!("({}:{})", error.line, error.column);
+    let place = format!("({}:{})", error.place.line, error.place.column);
     let (ja, en) = match error.kind {
         SyntaxErrorKind::NotUtf8 => ("本文が UTF-8 ではありません。", "The body is not UTF-8."),
         SyntaxErrorKind::UnexpectedEnd => ("JSON が途中で終わっています。", "The JSON text ends too early."),
@@ -122,7 +129,7 @@ fn syntax_error(error: SyntaxError, root: &str) -> Error {
     let code = if kind == ErrorKind::TooLarge { IssueCode::TooLong } else { IssueCode::Structure };
     let issue =
         Issue::new(crate::fhir::outcome::Severity::Fatal, code, format!("{ja} {place}"), format!("{en} {place}"));
-    Error::new(kind, issue.at(root, error.pointer))
+    Error::new(kind, Issue { place: Some(error.place), ..issue.at(root, error.pointer) })
 }
 
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.

@@ -1,7 +1,7 @@
 //! OperationOutcome: what is wrong, where, by which rule, and how to mend it, in Japanese and English.
 //! R4 `operationoutcome.html`.
 
-use super::json::{Json, Object, expression_of_pointer};
+use super::json::{Json, Number, Object, Place, expression_of_pointer, locate_all};
 
 /// The canonical base of this project's own definitions.
 pub const CANONICAL: &str = "https://kakehashi.example/fhir";
@@ -60,6 +60,8 @@ pub struct Issue {
     pub expression: Option<String>,
     /// JSON pointer of the element in the text that was sent.
     pub pointer: Option<String>,
+    /// Where the element begins in the text that was sent, once [`locate_issues`] has seen to it.
+    pub place: Option<Place>,
     /// `profile|element|constraint`, as far as these apply.
     pub rule: Option<String>,
     /// What is wrong, what was found, how to mend it. Never patient data.
@@ -69,7 +71,8 @@ pub struct Issue {
 
 impl Issue {
     pub fn new(severity: Severity, code: IssueCode, ja: impl Into<String>, en: impl Into<String>) -> Self {
-        Issue { severity, code, expression: None, pointer: None, rule: None, ja: ja.into(), en: en.into() }
+        let (ja, en) = (ja.into(), en.into());
+        Issue { severity, code, expression: None, pointer: None, place: None, rule: None, ja, en }
     }
 
     pub fn error(code: IssueCode, ja: impl Into<String>, en: impl Into<String>) -> Self {
@@ -122,17 +125,34 @@ impl Issue {
         self.severity <= Severity::Error
     }
 
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning
+    }
+
+    /// What is wrong, in one language.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::Ja => &self.ja,
+            Language::En => &self.en,
+        }
+    }
+
     fn to_json(&self, language: Language) -> Json {
         let mut issue = Object::new();
         let (text, other, other_code) = match language {
             Language::Ja => (&self.ja, &self.en, "en"),
             Language::En => (&self.en, &self.ja, "ja"),
         };
+        let mut extensions = Vec::new();
         if let Some(pointer) = &self.pointer {
-            issue.insert(
-                "extension",
-                vec![string_extension(&format!("{CANONICAL}/StructureDefinition/json-pointer"), pointer)],
-            );
+            extensions.push(string_extension(&format!("{CANONICAL}/StructureDefinition/json-pointer"), pointer));
+        }
+        if let Some(place) = self.place {
+            extensions.push(integer_extension("line", place.line));
+            extensions.push(integer_extension("col", place.column));
+        }
+        if !extensions.is_empty() {
+            issue.insert("extension", extensions);
         }
         issue.insert("severity", self.severity.code());
         issue.insert("code", self.code.code());
@@ -170,8 +190,37 @@ fn string_extension(url: &str, value: &str) -> Json {
     extension.into()
 }
 
-/// An OperationOutcome resource with the given findings, in their order.
+/// `operationoutcome-issue-line` and `-col` of HL7's extensions pack, as HL7's validator writes them.
+fn integer_extension(what: &str, value: usize) -> Json {
+    let mut extension = Object::new();
+    extension.insert("url", format!("http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-{what}"));
+    extension.insert("valueInteger", Json::Number(Number::from(i64::try_from(value).unwrap_or(i64::MAX))));
+    extension.into()
+}
+
+/// Gives findings with a pointer their line and column in `text`, which their pointers are about.
+pub fn locate_issues(issues: &mut [Issue], text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let open = |issue: &Issue| issue.place.is_none() && issue.pointer.is_some();
+    if !issues.iter().any(open) {
+        return;
+    }
+    let pointers: Vec<&str> =
+        issues.iter().filter(|issue| open(issue)).filter_map(|issue| issue.pointer.as_deref()).collect();
+    let places = locate_all(text, pointers);
+    for (issue, place) in issues.iter_mut().filter(|issue| open(issue)).zip(places) {
+        issue.place = Some(place);
+    }
+}
+
+/// An OperationOutcome resource with the given findings, in their order. It must have one: where nothing was found, that
+/// is said.
 pub fn operation_outcome(issues: &[Issue], language: Language) -> Json {
+    if issues.is_empty() {
+        let (ja, en) = ("問題は見つかりませんでした。", "No problem was found.");
+        let all_well = Issue::new(Severity::Information, IssueCode::Informational, ja, en);
+        return operation_outcome(&[all_well], language);
+    }
     let mut outcome = Object::new();
     outcome.insert("resourceType", "OperationOutcome");
     outcome.insert("issue", issues.iter().map(|issue| issue.to_json(language)).collect::<Vec<_>>());

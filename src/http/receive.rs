@@ -123,7 +123,9 @@ async fn handle(
         path,
         query,
     };
-    dispatch(app, &ask, route).await
+    let done = dispatch(app, &ask, route).await;
+    // What a patch leads to was not sent, and has no lines.
+    if ask.verb == Verb::Patch { done } else { done.map_err(|error| error.located_in(&ask.body)) }
 }
 
 /// What can be refused before the body is read; else the method, what the body is, and whether it is packed.

@@ -98,6 +98,8 @@ fn element(type_name: &str, kind: Kind, fact: &ElementFacts, leaf: &str, child: 
         modifier: fact.modifier == 1,
         summary: fact.summary == 1,
         slicing: None,
+        forms: Vec::new(),
+        must_support: false,
         refused_members: Vec::new(),
     }
 }

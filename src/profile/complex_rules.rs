@@ -8,6 +8,7 @@ use crate::fhir::outcome::Issue;
 
 use super::format;
 use super::issue;
+use super::resolution::named_type;
 use super::shape::{Element, Kind, Structure, TypeRef};
 use super::walk::Walk;
 
@@ -94,10 +95,7 @@ impl<'a> Walk<'a> {
                     self.report(issue::dangling_fragment());
                     return;
                 }
-            } else if !reference.starts_with("urn:")
-                && !format::scheme(reference)
-                && reference_type(reference).is_none()
-            {
+            } else if !reference.starts_with("urn:") && !format::scheme(reference) && named_type(reference).is_none() {
                 self.within("reference", |walk| walk.report(issue::reference_form()));
                 return;
             }
@@ -136,11 +134,9 @@ impl<'a> Walk<'a> {
     /// The type that the reference itself shows, or that of the resource it points to here.
     fn referenced_type(&self, value: &'a Json) -> Option<&'a str> {
         let reference = value.get_str("reference")?;
-        match reference.strip_prefix('#') {
-            Some("") => self.container()?.get_str("resourceType"),
-            Some(fragment) => self.contained(fragment)?.get_str("resourceType"),
-            None if reference.starts_with("urn:") => self.bundled(reference)?.get_str("resourceType"),
-            None => reference_type(reference).filter(|name| self.inner.registry.is_resource(name)),
+        match self.resolve(reference) {
+            Some(resolved) => resolved.resource.get_str("resourceType"),
+            None => named_type(reference).filter(|name| self.inner.registry.is_resource(name)),
         }
     }
 
@@ -210,7 +206,7 @@ impl<'a> Walk<'a> {
         for (index, entry) in bundle.items("entry").iter().enumerate() {
             let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) else { continue };
             let (Some(name), Some(id)) = (resource.get_str("resourceType"), resource.get_str("id")) else { continue };
-            if url.starts_with("http") && reference_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
+            if url.starts_with("http") && named_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
                 self.within("entry", |walk| {
                     walk.within_index(index, |walk| {
                         walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))
@@ -228,15 +224,6 @@ impl<'a> Walk<'a> {
             self.report(issue::dangling_fragment());
         }
     }
-}
-
-/// The type in `…/Type/id` or `…/Type/id/_history/n`.
-fn reference_type(reference: &str) -> Option<&str> {
-    let path = reference.split(['?', '#']).next().unwrap_or(reference);
-    let path = path.split("/_history/").next().unwrap_or(path);
-    let mut parts = path.rsplit('/');
-    let (id, name) = (parts.next()?, parts.next()?);
-    (format::id(id) && name.starts_with(|first: char| first.is_ascii_uppercase())).then_some(name)
 }
 
 /// Every `#id` in references, canonicals and uris below `node`.

@@ -43,6 +43,11 @@ pub struct Constraint {
 /// narrative, and by the pairs of a period.
 const NATIVE: [&str; 10] = ["ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2", "per-1"];
 
+/// Whether the invariant comes with R4's general types and resources, and so with every snapshot.
+pub fn is_of_every_type(key: &str) -> bool {
+    NATIVE.contains(&key) || key == "dom-6"
+}
+
 /// Steps that one invariant may take.
 const STEPS: usize = 200_000;
 
@@ -98,12 +103,6 @@ impl<'a> Walk<'a> {
 
     /// The resource that the container contains under this id.
     pub fn contained(&self, id: &str) -> Option<&'a Json> {
-        self.scopes.iter().rev().find(|scope| !scope.is_contained)?.inside.get(id).copied()
-    }
-
-    /// The entry of the enclosing Bundle with this fullUrl.
-    pub fn bundled(&self, full_url: &str) -> Option<&'a Json> {
-        let is_bundle = |scope: &&super::walk::Scope<'a>| scope.resource.get_str("resourceType") == Some("Bundle");
-        self.scopes.iter().rev().find(is_bundle)?.inside.get(full_url).copied()
+        self.scopes.iter().rev().find(|scope| !scope.is_contained)?.inside.get(id)
     }
 }

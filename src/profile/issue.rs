@@ -9,7 +9,6 @@ use crate::fhir::outcome::{Issue, IssueCode, Severity};
 use super::constraint::{Constraint, Level};
 use super::registry::R4_DEFINITIONS;
 use super::shape::{Element, Shape, Structure};
-use super::slicing::{Slice, Slicing};
 
 /// `profile|element|constraint`.
 pub fn rule(structure: &Structure, path: &str, key: &str) -> String {
@@ -116,36 +115,6 @@ pub fn undecided(structure: &Structure, path: &str, constraint: &Constraint) -> 
     .rule(rule(structure, path, key))
 }
 
-pub fn slice_count(structure: &Structure, element: &Element, slice: &Slice, found: u32) -> Issue {
-    let name = &slice.name;
-    let max = slice.max.map_or_else(|| "*".to_owned(), |max| max.to_string());
-    error(
-        if found < slice.min { IssueCode::Required } else { IssueCode::Structure },
-        format!("スライス「{name}」は {}..{max} 個でなければなりません({found}個ありました)。", slice.min),
-        format!("The slice '{name}' must occur {}..{max} times; {found} found.", slice.min),
-    )
-    .rule(rule(structure, &format!("{}:{name}", element.path), if found < slice.min { "min" } else { "max" }))
-}
-
-pub fn in_no_slice(structure: &Structure, element: &Element, slicing: &Slicing) -> Issue {
-    let names: Vec<&str> = slicing.slices.iter().map(|slice| slice.name.as_str()).collect();
-    let names = names.join(", ");
-    error(
-        IssueCode::Structure,
-        format!("どのスライスにも当たりません。使えるスライス: {names}。"),
-        format!("Matches none of the slices, and others are not allowed: {names}."),
-    )
-    .rule(rule(structure, &element.path, "slicing"))
-}
-
-pub fn slice_order(structure: &Structure, element: &Element) -> Issue {
-    error(IssueCode::Structure, "スライスの順序が違います。".into(), "The slices are out of order.".into()).rule(rule(
-        structure,
-        &element.path,
-        "slicing",
-    ))
-}
-
 pub fn wrong_resource_type(structure: &Structure, element: &Element, found: &str) -> Issue {
     let expected = element.types.iter().map(|spec| spec.code.as_str()).collect::<Vec<_>>().join(" | ");
     error(
@@ -208,6 +177,29 @@ pub fn wrong_target(structure: &Structure, element: &Element, found: &str, allow
         format!("A reference to {found} is not allowed here. Allowed: {allowed}."),
     )
     .rule(rule(structure, &element.path, "target"))
+}
+
+/// The target of a reference is at hand and breaks the profile that it must satisfy.
+pub fn target_breaks_profile(structure: &Structure, element: &Element, profile: &str, first: &Issue) -> Issue {
+    let place = first.expression.as_deref().unwrap_or_default();
+    let reason = first.rule.as_deref().unwrap_or_default();
+    error(
+        IssueCode::Structure,
+        format!("参照先のリソースがプロファイル {profile} を満たしません: {place}: {} [{reason}]", first.ja),
+        format!("The resource referred to does not satisfy the profile {profile}: {place}: {} [{reason}]", first.en),
+    )
+    .rule(rule(structure, &element.path, "targetProfile"))
+}
+
+/// An element that systems must support is absent: no fault, told where it is asked for.
+pub fn unsupported(structure: &Structure, path: &str) -> Issue {
+    Issue::new(
+        Severity::Information,
+        IssueCode::Informational,
+        format!("mustSupport の要素 {path} がありません。"),
+        format!("The element {path}, marked mustSupport, is absent."),
+    )
+    .rule(rule(structure, path, "mustSupport"))
 }
 
 pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[String]) -> Issue {

@@ -55,13 +55,7 @@ struct ObjectRules {
 
 impl ObjectRules {
     fn add(&mut self, element: &Element, overlay: bool) {
-        let names = element.json_names();
-        let forms = || {
-            names.iter().flat_map(|(_, name, primitive)| {
-                let sibling = primitive.then(|| format!("_{name}"));
-                std::iter::once(name.clone()).chain(sibling)
-            })
-        };
+        let forms = || element.forms.iter().flat_map(|form| [Some(form.name.clone()), form.sibling.clone()]).flatten();
         if element.max == Some(0) {
             self.absent.extend(forms());
             return;
@@ -71,31 +65,31 @@ impl ObjectRules {
             self.required.insert(element.display_name(), forms().collect());
         }
         if overlay {
-            self.add_bounds(element, &names);
+            self.add_bounds(element);
             return;
         }
         if element.choice {
-            self.choices.push(names.iter().map(|(_, name, _)| name.clone()).collect());
+            self.choices.push(element.forms.iter().map(|form| form.name.clone()).collect());
         }
-        for (type_index, name, primitive) in &names {
-            let Some(spec) = element.types.get(*type_index) else { continue };
-            self.properties.insert(name.clone(), bounded(element, value_schema(spec, element.array)));
-            if *primitive {
-                self.properties.insert(format!("_{name}"), sibling_schema(element.array));
+        for form in &element.forms {
+            let Some(spec) = element.types.get(form.type_index) else { continue };
+            self.properties.insert(form.name.clone(), bounded(element, value_schema(spec, element.array)));
+            if let Some(sibling) = &form.sibling {
+                self.properties.insert(sibling.clone(), sibling_schema(element.array));
                 if element.array {
-                    self.siblings.push(name.clone());
+                    self.siblings.push(form.name.clone());
                 }
             }
         }
     }
 
     /// A profile repeats nothing of the base but how often an element stands.
-    fn add_bounds(&mut self, element: &Element, names: &[(usize, String, bool)]) {
+    fn add_bounds(&mut self, element: &Element) {
         if !element.array || (element.min < 2 && element.max.is_none()) {
             return;
         }
-        for (_, name, _) in names {
-            self.properties.insert(name.clone(), bounded(element, Map::new()));
+        for form in &element.forms {
+            self.properties.insert(form.name.clone(), bounded(element, Map::new()));
         }
     }
 }

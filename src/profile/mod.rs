@@ -18,6 +18,7 @@ mod capability;
 mod code_form;
 mod complex_rules;
 mod constraint;
+mod discriminator;
 mod engine;
 mod expression;
 mod facts;
@@ -25,12 +26,14 @@ mod format;
 mod inner;
 mod issue;
 mod issue_of_schema;
+mod issue_of_slice;
 mod json_schema;
 mod keyword;
 mod narrative;
 mod order;
 mod overlay;
 mod registry;
+mod resolution;
 mod rules;
 mod search;
 mod shape;
@@ -282,7 +285,7 @@ impl Definitions {
     fn members(&self, resource_type: &str, wanted: impl Fn(&shape::Element) -> bool) -> Vec<String> {
         let Some((_, shape)) = self.inner.shape(resource_type) else { return Vec::new() };
         let kept = shape.elements.iter().filter(|element| wanted(element));
-        kept.flat_map(|element| element.json_names().into_iter().map(|(_, name, _)| name)).collect()
+        kept.flat_map(|element| element.forms.iter().map(|form| form.name.clone())).collect()
     }
 }
 

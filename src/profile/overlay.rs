@@ -1,16 +1,16 @@
 //! The tree of a merged differential → shapes and elements, looked up against the base.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::fhir::json::Json;
 
+use super::discriminator;
 use super::inner::member_element;
-use super::registry::Registry;
+use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Binding, Element, Shape, Strength, Structure, TypeRef, ValueRules, choice_name};
-use super::slicing::{Expected, Openness, Slice, Slicing, Test};
+use super::slicing::{Openness, Slice, Slicing, Test};
 use super::snapshot::{Node, Problem};
 
 /// Where in the base an overlay's shape lies.
@@ -66,17 +66,51 @@ impl<'r> Builder<'r> {
         }
     }
 
+    /// What `node` adds to the base; `None` where that is nothing.
     fn element(&mut self, node: &Node, place: &Place<'r>) -> Option<Element> {
         let Some((base, name, choice)) = self.base_element(node, place) else {
             self.problem(node, "the base type has no such element");
             return None;
         };
         let mut element = self.narrowed(node, base, &name, choice);
-        if !node.children.is_empty() && element.slicing.is_none() {
+        self.leave_out_what_the_base_says(&mut element, base);
+        if !node.children.is_empty() {
             element.child = self.child(node, &element, base, place);
         }
         element.slicing = self.slicing(node, &element, base, place);
-        Some(element)
+        element.says_something(base).then_some(element)
+    }
+
+    /// The base is checked anyway; a profile given by its snapshot repeats all of it.
+    fn leave_out_what_the_base_says(&self, element: &mut Element, base: &Element) {
+        // `valueQuantity` must stand where `value[x]` need only stand in some form.
+        if element.min <= base.min && element.choice == base.choice {
+            element.min = 0;
+        }
+        if element.max == base.max {
+            element.max = None;
+        }
+        let same = |own: &Binding, base: &Binding| own.strength == base.strength && own.value_set == base.value_set;
+        let repeated = |own: &Binding| base.rules.binding.as_ref().is_some_and(|base| same(own, base));
+        if element.rules.binding.as_ref().is_some_and(repeated) {
+            element.rules.binding = None;
+        }
+        element.rules.constraints.retain(|own| base.rules.constraints.iter().all(|base| base.key != own.key));
+        for spec in &mut element.types {
+            let Some(base) = base.types.iter().find(|base| base.code == spec.code) else { continue };
+            let plain = |list: &[String]| -> Vec<String> {
+                let mut list: Vec<String> =
+                    list.iter().map(|target| target.trim_start_matches(R4_DEFINITIONS).to_owned()).collect();
+                list.sort();
+                list
+            };
+            if plain(&spec.targets) == plain(&base.targets) {
+                spec.targets.clear();
+            }
+            if plain(&spec.profiles) == plain(&base.profiles) {
+                spec.profiles.clear();
+            }
+        }
     }
 
     /// The element of the base that `node` narrows: its own name, `value[x]`, or `valueQuantity` for one type of a choice.
@@ -97,7 +131,7 @@ impl<'r> Builder<'r> {
         let refused = if choice && node.facts.contains_key("type") { refused(base, &types) } else { Vec::new() };
         let min = node.facts.get("min").and_then(Value::as_u64).and_then(|min| u32::try_from(min).ok()).unwrap_or(0);
         let max = node.text("max").and_then(|max| max.parse().ok());
-        if base.max.is_some_and(|limit| max.is_some_and(|max| max > limit)) {
+        if base.max.is_some_and(|limit| max.map_or(node.text("max") == Some("*"), |max: u32| max > limit)) {
             self.problem(node, "max is above the base's");
         }
         let constraints = node.constraints();
@@ -127,6 +161,8 @@ impl<'r> Builder<'r> {
             modifier: base.modifier,
             summary: base.summary,
             slicing: None,
+            forms: Vec::new(),
+            must_support: node.facts.get("mustSupport").is_some_and(|flag| flag == true),
             refused_members: refused,
         }
     }
@@ -149,8 +185,12 @@ impl<'r> Builder<'r> {
         let mut types: Vec<TypeRef> = Vec::new();
         for spec in given {
             let code = spec["code"].as_str().unwrap_or_default();
-            let code = code.strip_prefix("http://hl7.org/fhirpath/System.").map_or(code.to_owned(), str::to_lowercase);
-            let fits = |base: &TypeRef| base.code == code || base.code == "Resource" || code == "string";
+            // A snapshot gives ids and urls the types of FHIRPath, which the base has replaced by FHIR's own.
+            let code = match (code.strip_prefix("http://hl7.org/fhirpath/System."), base.types.first()) {
+                (Some(_), Some(own)) => own.code.clone(),
+                _ => code.to_owned(),
+            };
+            let fits = |base: &TypeRef| base.code == code || self.registry.specialises(&code, &base.code);
             if !base.types.iter().any(fits) {
                 self.problem(node, format!("the base does not allow the type {code}"));
             }
@@ -172,17 +212,19 @@ impl<'r> Builder<'r> {
         if let Some(shape) = base.child {
             return Some(self.shape(node, &Place { structure: place.structure, shape }));
         }
-        let [spec] = element.types.as_slice() else {
-            self.problem(node, "an element with several types cannot have rules for its children");
-            return None;
+        // Whatever the type of a choice, its values have what every element has: id and extensions.
+        let code = match element.types.as_slice() {
+            [spec] => spec.code.as_str(),
+            _ => "Element",
         };
-        let Some(structure) = self.registry.base(&spec.code) else {
-            self.problem(node, format!("R4 has no type {}", spec.code));
+        let Some(structure) = self.registry.base(code) else {
+            self.problem(node, format!("R4 has no type {code}"));
             return None;
         };
         Some(self.shape(node, &Place { structure, shape: 0 }))
     }
 
+    /// The slices below `node`, which is an element or itself a slice (re-slicing).
     fn slicing(&mut self, node: &Node, element: &Element, base: &Element, place: &Place<'r>) -> Option<Slicing> {
         let stated = node.facts.get("slicing");
         if node.slices.is_empty() {
@@ -194,7 +236,12 @@ impl<'r> Builder<'r> {
             _ => Openness::Open,
         };
         let discriminators = self.discriminators(node, element, stated);
-        let mut slices = Vec::new();
+        let mut slicing = Slicing {
+            ordered: stated.is_some_and(|slicing| slicing["ordered"] == true),
+            rules,
+            slices: Vec::new(),
+            fallback: None,
+        };
         for slice in &node.slices {
             let mut rules = self.narrowed(slice, base, &element.name, element.choice);
             let (min, max) = (rules.min, rules.max);
@@ -202,10 +249,16 @@ impl<'r> Builder<'r> {
             if !slice.children.is_empty() {
                 rules.child = self.child(slice, &rules, base, place);
             }
-            let tests = discriminators.iter().filter_map(|(kind, path)| self.test(slice, kind, path)).collect();
-            slices.push(Slice { name: slice.name.clone(), min, max, element: rules, tests });
+            rules.slicing = self.slicing(slice, &rules, base, place);
+            let mut slice_of = Slice { name: slice.name.clone(), min, max, element: rules, tests: Vec::new() };
+            if slice.name == "@default" {
+                slicing.fallback = Some(Box::new(slice_of));
+                continue;
+            }
+            slice_of.tests = discriminators.iter().filter_map(|(kind, path)| self.test(slice, kind, path)).collect();
+            slicing.slices.push(slice_of);
         }
-        Some(Slicing { ordered: stated.is_some_and(|slicing| slicing["ordered"] == true), rules, slices })
+        Some(slicing)
     }
 
     /// Type and path of each discriminator; extensions are told apart by url, choices by type.
@@ -216,6 +269,8 @@ impl<'r> Builder<'r> {
             let implied = match element.types.as_slice() {
                 [spec] if spec.code == "Extension" => ("value", "url"),
                 _ if element.choice => ("type", "$this"),
+                // An element that stands once has one slice, itself.
+                _ if !element.array => return Vec::new(),
                 _ => {
                     self.problem(node, "slices without a discriminator cannot be told apart");
                     return Vec::new();
@@ -228,123 +283,8 @@ impl<'r> Builder<'r> {
     }
 
     fn test(&mut self, slice: &Node, kind: &str, path: &str) -> Option<Test> {
-        let Some(steps) = steps(path) else {
-            self.problem(slice, format!("the discriminator path {path} is not supported"));
-            return None;
-        };
-        let expected = match kind {
-            "value" | "pattern" => self.expected_value(slice, &steps),
-            "type" => expected_type(slice, &steps),
-            "exists" => expected_presence(slice, &steps),
-            _ => None,
-        };
-        if expected.is_none() {
-            self.problem(slice, format!("the slice does not say what is at its discriminator {kind}:{path}"));
-        }
-        Some(Test { path: steps, expected: expected? })
+        discriminator::test(self.registry, slice, kind, path).map_err(|reason| self.problem(slice, reason)).ok()
     }
-
-    fn expected_value(&self, slice: &Node, steps: &[String]) -> Option<Expected> {
-        let mut node = slice;
-        for (depth, step) in steps.iter().enumerate() {
-            if let Some(within) = value_fact(node) {
-                return Some(Expected::Pattern(Json::from_serde(below(within, &steps[depth..])?)));
-            }
-            if step == "url"
-                && let Some(url) = extension_profile(node)
-            {
-                return Some(Expected::Pattern(Json::from(url)));
-            }
-            node = match step.strip_prefix("extension:") {
-                Some(url) => extension_slice(node, url)?,
-                None => node.child(step)?,
-            };
-        }
-        if let Some(value) = value_fact(node) {
-            return Some(Expected::Pattern(Json::from_serde(value)));
-        }
-        if let Some(pattern) = assembled(node) {
-            return Some(Expected::Pattern(pattern));
-        }
-        let binding = node.facts.get("binding").filter(|binding| binding["strength"] == "required")?;
-        let url = binding["valueSet"].as_str()?.split('|').next()?;
-        Some(Expected::Codes(self.registry.value_set(url)))
-    }
-}
-
-/// Fixed values of children together make the pattern that the element must hold.
-fn assembled(node: &Node) -> Option<Json> {
-    let mut members: HashMap<String, Json> = HashMap::new();
-    for child in &node.children {
-        let value = match value_fact(child) {
-            Some(value) => Some(Json::from_serde(value)),
-            None => assembled(child),
-        };
-        if let Some(value) = value {
-            members.insert(child.name.clone(), value);
-        }
-    }
-    let mut sorted: Vec<(String, Json)> = members.into_iter().collect();
-    sorted.sort_by(|left, right| left.0.cmp(&right.0));
-    (!sorted.is_empty()).then(|| Json::Object(sorted.into_iter().collect()))
-}
-
-fn expected_type(slice: &Node, steps: &[String]) -> Option<Expected> {
-    let node = steps.iter().try_fold(slice, |node, step| node.child(step))?;
-    let types = node.facts.get("type")?.as_array()?.iter();
-    Some(Expected::Type(types.filter_map(|spec| spec["code"].as_str().map(str::to_owned)).collect()))
-}
-
-fn expected_presence(slice: &Node, steps: &[String]) -> Option<Expected> {
-    let node = steps.iter().try_fold(slice, |node, step| node.child(step))?;
-    if node.text("max") == Some("0") {
-        return Some(Expected::Exists(false));
-    }
-    node.facts.get("min").and_then(Value::as_u64).filter(|min| *min > 0).map(|_| Expected::Exists(true))
-}
-
-fn value_fact(node: &Node) -> Option<&Value> {
-    node.typed_fact("fixed").or_else(|| node.typed_fact("pattern"))
-}
-
-/// What a pattern says at a path below it.
-fn below<'v>(value: &'v Value, steps: &[String]) -> Option<&'v Value> {
-    steps.iter().try_fold(value, |value, step| match value {
-        Value::Array(items) => items.first()?.get(step),
-        _ => value.get(step),
-    })
-}
-
-fn extension_profile(node: &Node) -> Option<&str> {
-    let spec = node.facts.get("type")?.as_array()?.first()?;
-    spec["profile"].as_array()?.first()?.as_str().map(|url| url.split('|').next().unwrap_or(url))
-}
-
-fn extension_slice<'n>(node: &'n Node, url: &str) -> Option<&'n Node> {
-    node.child("extension")?.slices.iter().find(|slice| extension_profile(slice) == Some(url))
-}
-
-/// `$this`, `type.coding.code`, `extension('url').value` as steps; `None` for what is not supported.
-fn steps(path: &str) -> Option<Vec<String>> {
-    let mut steps = Vec::new();
-    let mut rest = path.trim();
-    while !rest.is_empty() {
-        if let Some(tail) = rest.strip_prefix("extension('") {
-            let (url, tail) = tail.split_once("')")?;
-            steps.push(format!("extension:{url}"));
-            rest = tail.trim_start_matches('.');
-            continue;
-        }
-        let (step, tail) = rest.split_once('.').unwrap_or((rest, ""));
-        if step.contains('(') {
-            return None;
-        }
-        if step != "$this" {
-            steps.push(step.to_owned());
-        }
-        rest = tail;
-    }
-    Some(steps)
 }
 
 /// The members of a choice that a profile leaves out.

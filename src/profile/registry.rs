@@ -131,6 +131,11 @@ impl Registry {
         std::iter::successors(Some(structure), |current| Some(self.base(current.base.as_deref()?)?.as_ref()))
     }
 
+    /// Whether the type `name` builds on `ancestor`.
+    pub fn specialises(&self, name: &str, ancestor: &str) -> bool {
+        self.base(name).is_some_and(|structure| self.chain(structure).any(|base| base.name == ancestor))
+    }
+
     /// Whether the definition is the region's.
     pub fn is_local(&self, url: &str) -> bool {
         self.local.contains_key(url)

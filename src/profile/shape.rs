@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::fhir::json::Json;
+use crate::fhir::json::{Json, Object};
 
 use super::constraint::Constraint;
 use super::engine::Schema;
@@ -82,8 +82,26 @@ pub struct Element {
     pub modifier: bool,
     pub summary: bool,
     pub slicing: Option<Slicing>,
+    /// The JSON members in which it may appear.
+    pub forms: Vec<Form>,
+    pub must_support: bool,
     /// A profile that narrows a choice: members that the base has and this element leaves out.
     pub refused_members: Vec<String>,
+}
+
+/// A JSON member in which an element may appear.
+pub struct Form {
+    /// Index into the element's types.
+    pub type_index: usize,
+    pub name: String,
+    /// `_name`, of a primitive.
+    pub sibling: Option<String>,
+}
+
+impl Form {
+    pub fn stands_in(&self, object: &Object) -> bool {
+        object.contains_key(&self.name) || self.sibling.as_ref().is_some_and(|name| object.contains_key(name))
+    }
 }
 
 /// What each value of an element must satisfy, beyond its type.
@@ -187,14 +205,16 @@ impl Binding {
 }
 
 impl Shape {
-    pub fn new(path: String, elements: Vec<Element>, constraints: Vec<Constraint>) -> Shape {
+    pub fn new(path: String, mut elements: Vec<Element>, constraints: Vec<Constraint>) -> Shape {
         let mut members = HashMap::new();
-        for (element, rules) in elements.iter().enumerate() {
-            for (type_index, name, primitive) in rules.json_names() {
-                if primitive {
-                    members.insert(format!("_{name}"), Member { element, type_index, sibling: true });
+        for (element, rules) in elements.iter_mut().enumerate() {
+            rules.forms = rules.named_forms();
+            for Form { type_index, name, sibling } in &rules.forms {
+                let type_index = *type_index;
+                if let Some(sibling) = sibling {
+                    members.insert(sibling.clone(), Member { element, type_index, sibling: true });
                 }
-                members.insert(name, Member { element, type_index, sibling: false });
+                members.insert(name.clone(), Member { element, type_index, sibling: false });
             }
         }
         Shape { path, elements, members, constraints, schema: OnceLock::new() }
@@ -206,15 +226,32 @@ impl Shape {
 }
 
 impl Element {
-    /// The JSON members in which the element may appear: index of the type, name, whether it is primitive.
-    pub fn json_names(&self) -> Vec<(usize, String, bool)> {
-        if !self.choice {
-            let primitive = self.types.first().is_some_and(TypeRef::is_primitive);
-            return vec![(0, self.name.clone(), primitive)];
-        }
-        let named =
-            |(index, spec): (usize, &TypeRef)| (index, choice_name(&self.name, &spec.code), spec.is_primitive());
-        self.types.iter().enumerate().map(named).collect()
+    fn named_forms(&self) -> Vec<Form> {
+        let form = |(type_index, spec): (usize, &TypeRef)| {
+            let name = if self.choice { choice_name(&self.name, &spec.code) } else { self.name.clone() };
+            let sibling = spec.is_primitive().then(|| format!("_{name}"));
+            Form { type_index, name, sibling }
+        };
+        // Without a choice the first type tells the form.
+        let types = if self.choice { self.types.len() } else { 1 };
+        self.types.iter().enumerate().take(types).map(form).collect()
+    }
+
+    /// Whether a profile's element adds anything to the `base`.
+    pub fn says_something(&self, base: &Element) -> bool {
+        let narrower = |spec: &TypeRef| {
+            !spec.targets.is_empty()
+                || !spec.profiles.is_empty()
+                || base.types.iter().all(|base| base.code != spec.code)
+        };
+        self.min > 0
+            || self.max.is_some()
+            || !self.rules.is_empty()
+            || self.child.is_some()
+            || self.slicing.is_some()
+            || self.must_support
+            || !self.refused_members.is_empty()
+            || self.types.iter().any(narrower)
     }
 
     pub fn display_name(&self) -> String {

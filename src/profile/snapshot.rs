@@ -1,25 +1,24 @@
 //! Profiles: from StructureDefinition differentials to open overlays.
 //!
 //! The differentials of a profile and of the profiles that it builds on are merged by element id, laid out as a
-//! tree, and compiled against the base type, which tells array from single value, the types and the children.
+//! tree, and compiled against the base type, which tells array from single value, the types and the children. A profile
+//! that comes with its snapshot alone is read from that, less what the base types say themselves.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::constraint::{Constraint, Level};
+use crate::fhir::fhirpath::choice_type;
+
+use super::constraint::{Constraint, Level, is_of_every_type};
 use super::overlay::{Builder, Place};
 use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Context, Kind, Structure};
 
-/// What a StructureDefinition may say that this compiler refuses at load (and that the next issue brings):
-/// named here, never skipped in silence.
-pub const NON_FEATURES: [&str; 5] = [
-    "slices by the discriminator type `profile`",
-    "discriminator paths with `resolve()` or `ofType()`",
-    "slices of slices (re-slicing)",
-    "profiles given by snapshot alone, without a differential",
+/// What a StructureDefinition may be or say that this compiler refuses at load: named here, never skipped in silence.
+pub const NON_FEATURES: [&str; 2] = [
     "logical models and new base types (derivation `specialization`)",
+    "slices without a discriminator, but for extensions (by url) and choices (by type)",
 ];
 
 /// Why a definition cannot be compiled.
@@ -38,6 +37,9 @@ impl Problem {
 
 /// Profiles may build on each other this deep.
 const CHAIN_LIMIT: usize = 16;
+
+/// Elements may lie in each other this deep.
+const DEPTH_LIMIT: usize = 32;
 
 /// One element of the merged differential, with what stands below it.
 #[derive(Default)]
@@ -59,7 +61,7 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     let Some(base) = registry.base(type_name) else {
         return Err(vec![Problem::new("type", format!("R4 has no type {type_name}"))]);
     };
-    let tree = merged(registry, definition, type_name)?;
+    let tree = merged(registry, definition.clone(), type_name)?;
     let url = definition["url"].as_str().unwrap_or_default();
     let mut builder = Builder::new(registry);
     builder.shape(&tree, &Place { structure: base, shape: 0 });
@@ -85,17 +87,23 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     })
 }
 
+/// What a profile and those below it say, as a tree; for those that read on from another profile.
+pub fn tree(registry: &Registry, url: &str) -> Result<Node, Vec<Problem>> {
+    let missing = || vec![Problem::new("baseDefinition", format!("{url} is not loaded"))];
+    let definition = registry.source(url).ok_or_else(missing)?;
+    let type_name = definition["type"].as_str().unwrap_or_default().to_owned();
+    merged(registry, definition, &type_name)
+}
+
 /// The differentials from the base up, merged by id, as a tree.
-fn merged(registry: &Registry, definition: &Value, type_name: &str) -> Result<Node, Vec<Problem>> {
-    let mut chain = vec![definition.clone()];
-    while let Some(base) = chain.last().and_then(|last| last["baseDefinition"].as_str()) {
-        let base = base.split('|').next().unwrap_or(base);
-        if base == format!("{R4_DEFINITIONS}{type_name}")
-            || registry.base(base.trim_start_matches(R4_DEFINITIONS)).is_some()
-        {
+fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Node, Vec<Problem>> {
+    let mut chain = vec![definition];
+    // A snapshot holds all that lies below it.
+    while let Some(base) = chain.last().filter(|last| !is_snapshot_alone(last)).and_then(base_of) {
+        if registry.base(base.trim_start_matches(R4_DEFINITIONS)).is_some() {
             break;
         }
-        let Some(parent) = registry.source(base).filter(|_| chain.len() < CHAIN_LIMIT) else {
+        let Some(parent) = registry.source(&base).filter(|_| chain.len() < CHAIN_LIMIT) else {
             return Err(vec![Problem::new("baseDefinition", format!("{base} is not loaded, or builds on itself"))]);
         };
         chain.push(parent);
@@ -103,19 +111,40 @@ fn merged(registry: &Registry, definition: &Value, type_name: &str) -> Result<No
     let mut root = Node { name: type_name.to_owned(), id: type_name.to_owned(), ..Node::default() };
     let mut problems = Vec::new();
     for definition in chain.iter().rev() {
-        let elements = definition["differential"]["element"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if elements.is_empty() && definition["snapshot"].is_object() {
-            problems.push(Problem::new("differential", "a snapshot alone cannot be compiled"));
-        }
+        let alone = is_snapshot_alone(definition);
+        let part = if alone { "snapshot" } else { "differential" };
         let mut ids: HashMap<String, String> = HashMap::new();
-        for element in elements {
+        for element in definition[part]["element"].as_array().into_iter().flatten() {
             let id = element_id(element, &mut ids);
-            if let Err(problem) = root.place(&id, element) {
-                problems.push(problem);
-            }
+            let placed = if alone { root.place(&id, &own_facts(element)) } else { root.place(&id, element) };
+            problems.extend(placed.err());
         }
     }
     if problems.is_empty() { Ok(root) } else { Err(problems) }
+}
+
+fn base_of(definition: &Value) -> Option<String> {
+    let base = definition["baseDefinition"].as_str()?;
+    Some(base.split('|').next().unwrap_or(base).to_owned())
+}
+
+fn is_snapshot_alone(definition: &Value) -> bool {
+    let has = |part: &str| definition[part]["element"].as_array().is_some_and(|elements| !elements.is_empty());
+    !has("differential") && has("snapshot")
+}
+
+/// An element of a snapshot without the invariants that R4's own types bring along.
+fn own_facts(element: &Value) -> Value {
+    let mut element = element.clone();
+    if let Some(constraints) = element.get_mut("constraint").and_then(Value::as_array_mut) {
+        constraints.retain(|constraint| {
+            let of_r4 = constraint["source"]
+                .as_str()
+                .is_some_and(|source| source.starts_with(R4_DEFINITIONS) || !source.contains(':'));
+            !of_r4 && !constraint["key"].as_str().is_some_and(is_of_every_type)
+        });
+    }
+    element
 }
 
 /// The id, or what it would be: the path with the slice names of the elements above it.
@@ -136,16 +165,17 @@ fn element_id(element: &Value, last_by_path: &mut HashMap<String, String>) -> St
 
 impl Node {
     fn place(&mut self, id: &str, element: &Value) -> Result<(), Problem> {
+        if split_id(id).len() > DEPTH_LIMIT {
+            return Err(Problem::new(id, "the element lies too deep"));
+        }
         let mut node = self;
         for (index, part) in split_id(id).into_iter().enumerate() {
             let (name, slice) = part.split_once(':').map_or((part, None), |(name, slice)| (name, Some(slice)));
             if index > 0 {
                 node = find_or_add(&mut node.children, name, &part_id(&node.id, name, '.'));
             }
-            if let Some(slice) = slice {
-                if slice.contains('/') {
-                    return Err(Problem::new(id, "re-slicing is not supported"));
-                }
+            // `a/b` is the slice `b` of the slice `a` (R4 `elementdefinition.html#id`).
+            for slice in slice.into_iter().flat_map(|slice| slice.split('/')) {
                 node = find_or_add(&mut node.slices, slice, &part_id(&node.id, slice, ':'));
             }
         }
@@ -159,7 +189,9 @@ impl Node {
             if key == "constraint"
                 && let (Some(Value::Array(held)), Some(more)) = (self.facts.get_mut(key), value.as_array())
             {
-                held.extend(more.iter().cloned());
+                let new = more.iter().filter(|one| held.iter().all(|held| held["key"] != one["key"]));
+                let new: Vec<Value> = new.cloned().collect();
+                held.extend(new);
                 continue;
             }
             self.facts.insert(key.clone(), value.clone());
@@ -180,7 +212,10 @@ impl Node {
     }
 
     pub fn child(&self, name: &str) -> Option<&Node> {
-        self.children.iter().find(|child| child.name.trim_end_matches("[x]") == name)
+        let plain = self.children.iter().find(|child| child.name.trim_end_matches("[x]") == name);
+        // A choice may be written by one of its types: `valueCoding`.
+        let typed = |child: &&Node| child.name.strip_prefix(name).and_then(choice_type).is_some();
+        plain.or_else(|| self.children.iter().find(typed))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The walk: goes down a resource with its base type and profiles, runs the compiled schema of each object, and
 //! applies what a schema cannot say.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use super::inner::Inner;
 use super::issue;
 use super::issue_of_schema::of_finding;
 use super::json_schema;
+use super::resolution::Inside;
 use super::shape::{Element, Member, Shape, Structure};
 
 /// After so many findings the walk only counts.
@@ -33,40 +35,46 @@ pub struct Walk<'a> {
     pub omitted: usize,
     /// The resources around the value, outermost first.
     pub scopes: Vec<Scope<'a>>,
+    /// Targets of references by place and profile, with their first error.
+    pub judged: Judged<'a>,
+    /// Walks of this kind around this one: a value tried against a profile may hold others to be tried.
+    pub trials: usize,
 }
+
+/// See [`Walk::judged`].
+pub type Judged<'a> = Rc<RefCell<HashMap<(usize, &'a str), Option<Issue>>>>;
+
+/// Trials within trials deeper than this end: profiles that ask for each other could go on for ever.
+pub const TRIAL_LIMIT: usize = 8;
 
 /// A resource that the walk is in.
 #[derive(Clone)]
 pub struct Scope<'a> {
     pub resource: &'a Json,
     pub is_contained: bool,
-    /// Its contained resources by id, or a Bundle's by fullUrl.
-    pub inside: Rc<HashMap<&'a str, &'a Json>>,
+    pub inside: Rc<Inside<'a>>,
 }
 
 impl<'a> Scope<'a> {
     pub fn new(resource: &'a Json, is_contained: bool) -> Scope<'a> {
-        let mut inside = HashMap::new();
-        for contained in resource.items("contained") {
-            if let Some(id) = contained.get_str("id") {
-                inside.entry(id).or_insert(contained);
-            }
-        }
-        if resource.get_str("resourceType") == Some("Bundle") {
-            for entry in resource.items("entry") {
-                if let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) {
-                    inside.entry(url).or_insert(resource);
-                }
-            }
-        }
-        Scope { resource, is_contained, inside: Rc::new(inside) }
+        Scope { resource, is_contained, inside: Rc::new(Inside::of(resource)) }
     }
 }
 
 impl<'a> Walk<'a> {
     pub fn new(inner: &'a Inner, root: &'a Json, how: &'a Validation) -> Walk<'a> {
         let root_type = root.get_str("resourceType").unwrap_or("Resource");
-        Walk { inner, how, root_type, pointer: String::new(), issues: Vec::new(), omitted: 0, scopes: Vec::new() }
+        Walk {
+            inner,
+            how,
+            root_type,
+            pointer: String::new(),
+            issues: Vec::new(),
+            omitted: 0,
+            scopes: Vec::new(),
+            judged: Rc::default(),
+            trials: 0,
+        }
     }
 
     pub fn report(&mut self, issue: Issue) {
@@ -216,6 +224,9 @@ impl<'a> Walk<'a> {
 
     /// One object by one shape.
     pub fn object(&mut self, structure: &'a Structure, at: usize, node: &'a Json) {
+        if self.trials > TRIAL_LIMIT {
+            return self.report(issue::too_deep());
+        }
         let Some(shape) = structure.shapes.get(at) else { return };
         match json_schema::schema(structure, shape) {
             Ok(Some(schema)) if !schema.is_valid(node) => self.findings(structure, shape, schema, node),
@@ -236,6 +247,19 @@ impl<'a> Walk<'a> {
         }
         for element in shape.elements.iter().filter(|element| element.slicing.is_some()) {
             self.sliced(structure, element, object);
+        }
+        if self.how.must_support {
+            self.must_support(structure, shape, object);
+        }
+    }
+
+    /// Elements that the profile asks systems to support, and that are absent.
+    fn must_support(&mut self, structure: &Structure, shape: &Shape, object: &Object) {
+        let absent = |element: &&Element| {
+            element.must_support && element.min == 0 && !element.forms.iter().any(|form| form.stands_in(object))
+        };
+        for element in shape.elements.iter().filter(absent) {
+            self.report(issue::unsupported(structure, &element.path));
         }
     }
 

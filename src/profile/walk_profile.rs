@@ -1,4 +1,4 @@
-//! The part of the walk that only profiles need: slices, profiles on types, narrowed types.
+//! The part of the walk that only profiles need: slices, profiles on types and on the targets of references.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,45 @@ use crate::fhir::json::{Json, Object};
 use crate::fhir::outcome::Issue;
 
 use super::issue;
+use super::issue_of_slice::{self, Reason};
 use super::registry::R4_DEFINITIONS;
+use super::resolution::{Resolved, place};
 use super::shape::{Element, Kind, Member, Structure, TypeRef};
-use super::slicing::{Openness, Slicing};
-use super::walk::{Scope, Walk};
+use super::slicing::{Openness, Slice, Slicing};
+use super::walk::{Scope, TRIAL_LIMIT, Walk};
+
+/// A value of a sliced element, and where it stands.
+#[derive(Clone, Copy)]
+struct Sliced<'a> {
+    value: &'a Json,
+    name: &'a str,
+    index: Option<usize>,
+    type_code: &'a str,
+}
 
 impl<'a> Walk<'a> {
+    /// A walk of its own from the same place, whose findings are only looked at.
+    fn trial(&self) -> Walk<'a> {
+        Walk {
+            inner: self.inner,
+            how: self.how,
+            root_type: self.root_type,
+            pointer: self.pointer.clone(),
+            issues: Vec::new(),
+            omitted: 0,
+            scopes: self.scopes.clone(),
+            judged: self.judged.clone(),
+            trials: self.trials + 1,
+        }
+    }
+
+    /// The first error of `value` against a profile; `None` where it satisfies it.
+    pub fn first_error_against(&self, profile: &str, value: &'a Json) -> Option<Issue> {
+        let mut trial = self.trial();
+        trial.type_profile(profile, value);
+        trial.issues.into_iter().find(Issue::is_error)
+    }
+
     /// Several profiles on one type: the value must satisfy one of them.
     pub fn any_profile(
         &mut self,
@@ -20,31 +53,21 @@ impl<'a> Walk<'a> {
         profiles: &'a [String],
         value: &'a Json,
     ) {
-        let mut closest: Option<Vec<Issue>> = None;
+        let mut closest: Option<(usize, Vec<Issue>)> = None;
         for profile in profiles {
-            let mut trial = Walk {
-                inner: self.inner,
-                how: self.how,
-                root_type: self.root_type,
-                pointer: self.pointer.clone(),
-                issues: Vec::new(),
-                omitted: 0,
-                scopes: self.scopes.clone(),
-            };
+            let mut trial = self.trial();
             trial.type_profile(profile, value);
             let errors = trial.issues.iter().filter(|issue| issue.is_error()).count();
             if errors == 0 {
                 self.issues.extend(trial.issues);
                 return;
             }
-            let best =
-                closest.as_ref().map_or(usize::MAX, |issues| issues.iter().filter(|issue| issue.is_error()).count());
-            if errors < best {
-                closest = Some(trial.issues);
+            if closest.as_ref().is_none_or(|(least, _)| errors < *least) {
+                closest = Some((errors, trial.issues));
             }
         }
         self.report(issue::no_profile_holds(structure, element, profiles));
-        for issue in closest.into_iter().flatten() {
+        for issue in closest.into_iter().flat_map(|(_, issues)| issues) {
             let pointer = issue.pointer.clone().unwrap_or_default();
             self.report_at(issue, pointer);
         }
@@ -61,9 +84,18 @@ impl<'a> Walk<'a> {
             return;
         }
         if structure.kind == Kind::Resource {
-            self.scopes.push(Scope::new(value, false));
+            if value.get_str("resourceType").is_some_and(|found| found != structure.type_name) {
+                self.report(issue::profile_of_other_type(canonical, &structure.type_name));
+                return;
+            }
+            let around = self.scopes.last().is_some_and(|scope| std::ptr::eq(scope.resource, value));
+            if !around {
+                self.scopes.push(Scope::new(value, false));
+            }
             self.object(structure, 0, value);
-            self.scopes.pop();
+            if !around {
+                self.scopes.pop();
+            }
         } else {
             self.object(structure, 0, value);
         }
@@ -72,36 +104,70 @@ impl<'a> Walk<'a> {
     /// Counts the values of each slice and applies the slice's rules to them.
     pub fn sliced(&mut self, structure: &'a Structure, element: &'a Element, object: &'a Object) {
         let Some(slicing) = &element.slicing else { return };
-        let mut counts = vec![0_u32; slicing.slices.len()];
+        let mut items = Vec::new();
+        for form in &element.forms {
+            let Some(value) = object.get(&form.name) else { continue };
+            let type_code = element.types.get(form.type_index).map(|spec| spec.code.as_str()).unwrap_or_default();
+            let name = form.name.as_str();
+            match value {
+                Json::Array(values) if element.array => {
+                    let item = |(index, value)| Sliced { value, name, index: Some(index), type_code };
+                    items.extend(values.iter().enumerate().map(item));
+                }
+                value => items.push(Sliced { value, name, index: None, type_code }),
+            }
+        }
+        self.slices(structure, element, slicing, &items);
+    }
+
+    fn slices(&mut self, structure: &'a Structure, element: &'a Element, slicing: &'a Slicing, items: &[Sliced<'a>]) {
+        let mut places: Vec<Option<usize>> = Vec::with_capacity(items.len());
         let (mut last, mut outside) = (0, false);
-        for (type_index, name, _) in element.json_names() {
-            let Some(value) = object.get(&name) else { continue };
-            let items = if element.array { value.as_array().unwrap_or_default() } else { std::slice::from_ref(value) };
-            let type_code = element.types.get(type_index).map(|spec| spec.code.as_str()).unwrap_or_default();
-            for (index, item) in items.iter().enumerate() {
-                let found = slicing.slices.iter().position(|slice| slice.matches(item, type_code));
-                let length = self.pointer.len();
-                let _ = write!(self.pointer, "/{name}");
-                if element.array {
-                    let _ = write!(self.pointer, "/{index}");
-                }
-                self.in_slice(structure, element, slicing, (found, &mut last, &mut outside), item);
-                self.pointer.truncate(length);
-                if let Some(count) = found.and_then(|at| counts.get_mut(at)) {
-                    *count += 1;
-                }
+        for item in items {
+            let found = slicing.slices.iter().position(|slice| slice.matches(self, item.value, item.type_code));
+            places.push(found);
+            self.at_item(item, |walk| {
+                walk.in_slice(structure, element, slicing, (found, &mut last, &mut outside), item)
+            });
+        }
+        for (at, slice) in slicing.slices.iter().enumerate() {
+            let inside = |(item, place): (&Sliced<'a>, &Option<usize>)| (*place == Some(at)).then_some(*item);
+            self.slice_count(structure, element, slice, (items, &places, at));
+            if let Some(again) = &slice.element.slicing {
+                let own: Vec<Sliced<'a>> = items.iter().zip(&places).filter_map(inside).collect();
+                self.slices(structure, &slice.element, again, &own);
             }
         }
-        for (slice, count) in slicing.slices.iter().zip(counts) {
-            if count < slice.min || slice.max.is_some_and(|max| count > max) {
-                let length = self.pointer.len();
-                if count > 0 {
-                    let _ = write!(self.pointer, "/{}", element.name);
-                }
-                self.report(issue::slice_count(structure, element, slice, count));
-                self.pointer.truncate(length);
-            }
+    }
+
+    fn slice_count(
+        &mut self,
+        structure: &'a Structure,
+        element: &'a Element,
+        slice: &'a Slice,
+        (items, places, at): (&[Sliced<'a>], &[Option<usize>], usize),
+    ) {
+        let count = places.iter().filter(|place| **place == Some(at)).count();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if count == 0 && self.how.must_support && slice.element.must_support && slice.min == 0 {
+            self.report(issue::unsupported(structure, &format!("{}:{}", element.path, slice.name)));
         }
+        if count >= slice.min && slice.max.is_none_or(|max| count <= max) {
+            return;
+        }
+        let mut reasons: Vec<Reason> = Vec::new();
+        if count < slice.min {
+            let others = items.iter().zip(places).filter(|(_, place)| **place != Some(at));
+            reasons.extend(others.take(8).filter_map(|(item, _)| {
+                issue_of_slice::reason(self, slice, item.value, item.type_code).map(|reason| {
+                    let place =
+                        item.index.map_or_else(|| item.name.to_owned(), |index| format!("{}[{index}]", item.name));
+                    Reason { ja: format!("{place} は{}", reason.ja), en: format!("{place} is not {}", reason.en) }
+                })
+            }));
+        }
+        let issue = issue_of_slice::count(structure, element, slice, count, &reasons);
+        if count > 0 { self.within(&element.name, |walk| walk.report(issue)) } else { self.report(issue) }
     }
 
     fn in_slice(
@@ -110,28 +176,51 @@ impl<'a> Walk<'a> {
         element: &'a Element,
         slicing: &'a Slicing,
         (found, last, outside): (Option<usize>, &mut usize, &mut bool),
-        item: &'a Json,
+        item: &Sliced<'a>,
     ) {
+        const ONLY: Member = Member { element: 0, type_index: 0, sibling: false };
         let Some(at) = found else {
-            if slicing.rules == Openness::Closed {
-                self.report(issue::in_no_slice(structure, element, slicing));
+            if let Some(fallback) = &slicing.fallback {
+                self.value(structure, &fallback.element, ONLY, item.value);
+            } else if slicing.rules == Openness::Closed {
+                let why = |slice| issue_of_slice::reason(self, slice, item.value, item.type_code);
+                let reasons: Vec<Reason> = slicing.slices.iter().filter_map(why).collect();
+                self.report(issue_of_slice::in_none(structure, element, slicing, &reasons));
             }
             *outside = true;
             return;
         };
         if (slicing.ordered && at < *last) || (slicing.rules == Openness::OpenAtEnd && *outside) {
-            self.report(issue::slice_order(structure, element));
+            self.report(issue_of_slice::out_of_order(structure, element));
         }
         *last = at;
         if let Some(slice) = slicing.slices.get(at) {
-            self.value(structure, &slice.element, Member { element: 0, type_index: 0, sibling: false }, item);
+            self.value(structure, &slice.element, ONLY, item.value);
         }
     }
 
+    fn at_item(&mut self, item: &Sliced<'a>, f: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.pointer, "/{}", item.name);
+        if let Some(index) = item.index {
+            let _ = write!(self.pointer, "/{index}");
+        }
+        f(self);
+        self.pointer.truncate(length);
+    }
+
     /// A profile may allow fewer target types, or fewer types of resource, than the base.
-    pub fn narrowed_type(&mut self, structure: &Structure, element: &Element, spec: &TypeRef, value: &'a Json) {
-        if spec.code == "Reference" && !spec.targets.is_empty() {
+    pub fn narrowed_type(
+        &mut self,
+        structure: &'a Structure,
+        element: &'a Element,
+        spec: &'a TypeRef,
+        value: &'a Json,
+    ) {
+        if !spec.targets.is_empty() && spec.code == "Reference" {
             self.reference_target(structure, element, spec, value);
+            self.target_profile(structure, element, spec, value);
         }
         if let Some(found) = value.get_str("resourceType") {
             let fits =
@@ -141,5 +230,59 @@ impl<'a> Walk<'a> {
                 self.report(issue);
             }
         }
+    }
+
+    /// Where the target is at hand (contained, or in the same Bundle), it must satisfy one of the target profiles
+    /// (R4 `elementdefinition-definitions.html#ElementDefinition.type.targetProfile`).
+    fn target_profile(&mut self, structure: &'a Structure, element: &'a Element, spec: &'a TypeRef, value: &'a Json) {
+        // Each target is also looked at for itself, so that a chain is cut without anything being missed.
+        if self.trials >= TRIAL_LIMIT {
+            return;
+        }
+        let Some(resolved) = value.get_str("reference").and_then(|reference| self.resolve(reference)) else { return };
+        let Some(found) = resolved.resource.get_str("resourceType") else { return };
+        let mut broken: Option<(&'a str, Issue)> = None;
+        for target in &spec.targets {
+            match self.inner.registry.profile(target) {
+                // What is not loaded cannot be held against the target.
+                None => return,
+                Some(base) if !base.is_profile => {
+                    if base.type_name == found || matches!(base.type_name.as_str(), "Resource" | "DomainResource") {
+                        return;
+                    }
+                }
+                Some(profile) if profile.type_name != found => {}
+                Some(profile) => match self.judged_as(profile, resolved) {
+                    None => return,
+                    Some(issue) => broken = broken.or(Some((target, issue))),
+                },
+            }
+        }
+        if let Some((profile, issue)) = broken {
+            self.report(issue::target_breaks_profile(structure, element, profile, &issue));
+        }
+    }
+
+    /// The first error of a resource at hand against a profile, found once; while it is being found, references back to
+    /// it count as right, so that circles end.
+    fn judged_as(&self, profile: &'a Structure, resolved: Resolved<'a>) -> Option<Issue> {
+        let key = (place(resolved.resource), profile.name.as_str());
+        if let Some(known) = self.judged.borrow().get(&key) {
+            return known.clone();
+        }
+        self.judged.borrow_mut().insert(key, None);
+        let mut trial = self.trial();
+        trial.scopes.truncate(resolved.depth);
+        if !self.scopes.get(resolved.depth).is_some_and(|scope| std::ptr::eq(scope.resource, resolved.resource)) {
+            trial.scopes.push(Scope::new(resolved.resource, resolved.is_contained));
+        } else {
+            trial.scopes.extend(self.scopes.get(resolved.depth).cloned());
+        }
+        trial.pointer.clear();
+        trial.root_type = &profile.type_name;
+        trial.object(profile, 0, resolved.resource);
+        let error = trial.issues.into_iter().find(Issue::is_error);
+        self.judged.borrow_mut().insert(key, error.clone());
+        error
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
-use kakehashi::exchange::check_text;
-use kakehashi::fhir::json::{Limits, parse, to_compact};
+use kakehashi::exchange::check_text_as;
+use kakehashi::fhir::json::to_compact;
 use kakehashi::profile::{Definitions, Settings, SourceFile, Validation};
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ use crate::fhir_xml;
 const DEPTH: usize = 64;
 
 /// Why a case may be left out.
-const GROUNDS: [&str; 3] = ["external code system", "option", "package"];
+const GROUNDS: [&str; 4] = ["external code system", "option", "package", "version"];
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,11 +114,14 @@ fn definition(folder: &Path, name: &str) -> String {
 /// Our errors, each in words; those of loading where a definition is refused.
 fn judge(folder: &Path, row: &Row) -> Vec<String> {
     let texts: BTreeMap<&String, String> = row.definitions.iter().map(|name| (name, definition(folder, name))).collect();
-    let source = |(name, text): (&&String, &String)| {
-        let kind = serde_json::from_str::<Value>(text).unwrap()["resourceType"].as_str().unwrap().to_owned();
-        SourceFile { path: format!("{kind}/{name}.json"), text: text.clone() }
+    let source = |(at, (_, text)): (usize, (&&String, &String))| {
+        let mut resource: Value = serde_json::from_str(text).unwrap();
+        // A file of ours is named after its id; some of these have none.
+        resource["id"] = Value::from(format!("d{at}"));
+        let path = format!("{}/d{at}.json", resource["resourceType"].as_str().unwrap());
+        SourceFile { path, text: resource.to_string() }
     };
-    let files: Vec<SourceFile> = texts.iter().map(source).collect();
+    let files: Vec<SourceFile> = texts.iter().enumerate().map(source).collect();
     // That validator is run with extensions that it does not know as errors, and profiles as warnings.
     let settings = Settings { refuse_unknown_extensions: true, ..Settings::default() };
     let pack = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz");
@@ -127,14 +130,9 @@ fn judge(folder: &Path, row: &Row) -> Vec<String> {
         Err(problems) => return problems.iter().map(|problem| format!("refused at load: {problem}")).collect(),
     };
     let text = std::fs::read(folder.join(&row.file)).unwrap();
-    let mut issues = check_text(&loaded, &text, DEPTH);
-    if let Some(profile) = &row.profile
-        && let Ok(tree) = parse(&text, Limits { depth: DEPTH })
-    {
-        let url = serde_json::from_str::<Value>(&texts[profile]).unwrap()["url"].as_str().unwrap().to_owned();
-        let how = Validation { profiles: vec![url], base_only: true, ..Validation::default() };
-        issues.extend(loaded.validate_as(&tree, &how));
-    }
+    let url = |name: &String| serde_json::from_str::<Value>(&texts[name]).unwrap()["url"].as_str().unwrap().to_owned();
+    let how = Validation { profiles: row.profile.iter().map(url).collect(), base_only: true, ..Validation::default() };
+    let issues = check_text_as(&loaded, &text, DEPTH, &how);
     let errors = issues.iter().filter(|issue| issue.is_error());
     errors.map(|issue| format!("{} {}", issue.expression.as_deref().unwrap_or_default(), issue.en)).collect()
 }

@@ -5,12 +5,14 @@
 //! [`Json`], and edits that must not disturb the rest of the text go through [`scan`].
 
 mod parse;
+mod place;
 mod rules;
 pub mod scan;
 mod value;
 mod write;
 
 pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
+pub use place::{Place, locate, locate_all};
 pub use rules::{FhirRule, Violation, check_fhir_rules};
 pub use value::{Json, Number, Object, escape_pointer, expression_of_pointer};
 pub use write::{to_compact, to_pretty, write_string};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::place::{Place, places_of};
 use super::value::{Json, Number, Object, escape_pointer};
 
 /// What a text may cost.
@@ -38,15 +39,12 @@ pub struct SyntaxError {
     pub pointer: String,
     /// Bytes from the start of the text.
     pub offset: usize,
-    /// From 1.
-    pub line: usize,
-    /// From 1, in characters.
-    pub column: usize,
+    pub place: Place,
 }
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at line {} column {}", self.kind, self.line, self.column)
+        write!(f, "{:?} at line {} column {}", self.kind, self.place.line, self.place.column)
     }
 }
 
@@ -62,10 +60,8 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Json, SyntaxError> {
 }
 
 fn locate(bytes: &[u8], kind: SyntaxErrorKind, pointer: String, offset: usize) -> SyntaxError {
-    let before = String::from_utf8_lossy(&bytes[..offset]);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    SyntaxError { kind, pointer, offset, line, column }
+    let place = places_of(bytes, &[offset]).pop().unwrap_or(Place { line: 1, column: 1 });
+    SyntaxError { kind, pointer, offset, place }
 }
 
 enum Step {
@@ -328,7 +324,7 @@ mod tests {
     fn duplicate_keys_are_refused_where_they_stand() {
         let error = parse(br#"{"a":[{"b":1,"b":2}]}"#, Limits::default()).unwrap_err();
         assert_eq!((error.kind, error.pointer.as_str()), (SyntaxErrorKind::DuplicateKey, "/a/0/b"));
-        assert_eq!(error.column, 14);
+        assert_eq!(error.place.column, 14);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn items(text: &str, from: usize) -> Vec<Range<usize>> {
 
 /// The place of the value at a JSON pointer, or of the nearest ancestor that exists.
 pub fn locate(text: &str, pointer: &str) -> Range<usize> {
-    let start = skip_space(text.as_bytes(), if text.starts_with('\u{feff}') { 3 } else { 0 });
+    let start = document_start(text);
     let mut place = start..value_end(text.as_bytes(), start);
     for token in pointer.split('/').skip(1) {
         let next = match text.as_bytes().get(place.start) {
@@ -74,6 +74,11 @@ pub fn locate(text: &str, pointer: &str) -> Range<usize> {
         }
     }
     place
+}
+
+/// Where the one value of the text begins, after a byte order mark and white space.
+pub fn document_start(text: &str) -> usize {
+    skip_space(text.as_bytes(), if text.starts_with('\u{feff}') { 3 } else { 0 })
 }
 
 fn value_end(bytes: &[u8], at: usize) -> usize {
