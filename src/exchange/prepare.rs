@@ -72,7 +72,8 @@ fn type_named_in(body: &[u8]) -> &str {
     let head = &body[..body.len().min(4096)];
     let head = std::str::from_utf8(head).or_else(|error| std::str::from_utf8(&head[..error.valid_up_to()]));
     let value = head.ok().and_then(|head| head.split_once("\"resourceType\"")?.1.trim_start().strip_prefix(':'));
-    let name = value.and_then(|value| value.trim_start().strip_prefix('"')?.split_once('"')).map_or("", |(name, _)| name);
+    let name =
+        value.and_then(|value| value.trim_start().strip_prefix('"')?.split_once('"')).map_or("", |(name, _)| name);
     if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name } else { "" }
 }
 

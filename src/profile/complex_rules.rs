@@ -24,6 +24,8 @@ impl<'a> Walk<'a> {
             "Period" => self.period(value),
             "Narrative" => self.narrative(value),
             "Identifier" => self.identifier(value),
+            "Coding" => self.coding(value),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.absolute_system("Quantity", value),
             _ => {}
         }
     }
@@ -142,10 +144,30 @@ impl<'a> Walk<'a> {
 
     /// An identifier in the system of URIs is itself one, in full (R4 `identifier-registry.html`).
     fn identifier(&mut self, value: &'a Json) {
+        self.absolute_system("Identifier", value);
         if value.get_str("system") == Some("urn:ietf:rfc:3986")
             && value.get_str("value").is_some_and(|value| !format::scheme(value))
         {
             self.within("value", |walk| walk.report(issue::identifier_not_uri()));
+        }
+    }
+
+    /// A Coding's system is a code system, not a value set (R4 `datatypes.html#Coding`).
+    fn coding(&mut self, value: &'a Json) {
+        self.absolute_system("Coding", value);
+        let terminology = &self.inner.terminology;
+        let is_set = |system: &str| {
+            system.contains("ValueSet") && terminology.knows_value_set(system) && terminology.system(system).is_none()
+        };
+        if value.get_str("system").is_some_and(is_set) {
+            self.within("system", |walk| walk.report(issue::value_set_as_system()));
+        }
+    }
+
+    /// Systems are absolute (R4 `datatypes.html`: Coding, Identifier, Quantity).
+    fn absolute_system(&mut self, type_name: &str, value: &'a Json) {
+        if value.get_str("system").is_some_and(|system| !format::scheme(system)) {
+            self.within("system", |walk| walk.report(issue::relative_system(type_name)));
         }
     }
 
@@ -178,7 +200,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if node.get_str("resourceType") == Some("Bundle") {
-            self.full_urls(node);
+            self.bundle(node);
         }
         if contained.is_empty() {
             return;
@@ -199,21 +221,6 @@ impl<'a> Walk<'a> {
 
     fn in_contained(&mut self, index: usize, issue: Issue) {
         self.within("contained", |walk| walk.within_index(index, |walk| walk.report(issue)));
-    }
-
-    /// A RESTful fullUrl ends in the type and id of its resource (R4 `bundle.html#bundle-unique`).
-    fn full_urls(&mut self, bundle: &'a Json) {
-        for (index, entry) in bundle.items("entry").iter().enumerate() {
-            let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) else { continue };
-            let (Some(name), Some(id)) = (resource.get_str("resourceType"), resource.get_str("id")) else { continue };
-            if url.starts_with("http") && named_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
-                self.within("entry", |walk| {
-                    walk.within_index(index, |walk| {
-                        walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))
-                    })
-                });
-            }
-        }
     }
 
     pub fn canonical(&mut self, value: &'a Json) {

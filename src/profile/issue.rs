@@ -235,6 +235,28 @@ pub fn identifier_not_uri() -> Issue {
     .rule(format!("{R4_DEFINITIONS}Identifier|Identifier.value|uri"))
 }
 
+pub fn relative_system(type_name: &str) -> Issue {
+    Issue::error(IssueCode::Value, "system は絶対 URI でなければなりません。", "A system must be an absolute URI.")
+        .rule(format!("{R4_DEFINITIONS}{type_name}|{type_name}.system|absolute"))
+}
+
+pub fn value_set_as_system() -> Issue {
+    Issue::error(
+        IssueCode::CodeInvalid,
+        "system には値セットではなくコードシステムの URI を書きます。",
+        "The system is a value set; name the code system instead.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Coding|Coding.system|code-system"))
+}
+
+pub fn dangling_link() -> Issue {
+    narrative(
+        "links",
+        "「#…」の先が、この文章にもリソースにもありません。",
+        "A link that begins with # leads nowhere, neither in the narrative nor in the resource.",
+    )
+}
+
 pub fn no_schema(structure: &Structure, shape: &Shape) -> Issue {
     error(
         IssueCode::Exception,
@@ -261,15 +283,6 @@ pub fn type_mismatch() -> Issue {
 pub fn duplicate_contained() -> Issue {
     Issue::error(IssueCode::Duplicate, "同じ id の内包リソースがあります。", "Another contained resource has this id.")
         .rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
-}
-
-pub fn full_url_differs() -> Issue {
-    Issue::error(
-        IssueCode::Value,
-        "fullUrl の末尾は、リソースの 型/id と一致しなければなりません。",
-        "The end of fullUrl must be the resource's Type/id.",
-    )
-    .rule(format!("{R4_DEFINITIONS}Bundle|Bundle.entry.fullUrl|id"))
 }
 
 pub fn period_reversed() -> Issue {

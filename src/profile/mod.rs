@@ -14,6 +14,8 @@
 
 mod base;
 mod binding;
+mod bounds;
+mod bundle_rules;
 mod capability;
 mod code_form;
 mod complex_rules;

@@ -8,8 +8,26 @@ use kakehashi::profile::Definitions;
 use roxmltree::{Document, Node};
 
 const PRIMITIVES: [&str; 20] = [
-    "boolean", "integer", "decimal", "base64Binary", "instant", "string", "uri", "date", "dateTime", "time", "code",
-    "oid", "id", "markdown", "unsignedInt", "positiveInt", "url", "canonical", "uuid", "xhtml",
+    "boolean",
+    "integer",
+    "decimal",
+    "base64Binary",
+    "instant",
+    "string",
+    "uri",
+    "date",
+    "dateTime",
+    "time",
+    "code",
+    "oid",
+    "id",
+    "markdown",
+    "unsignedInt",
+    "positiveInt",
+    "url",
+    "canonical",
+    "uuid",
+    "xhtml",
 ];
 
 /// The resource in an XML document.
@@ -65,7 +83,8 @@ impl Reader<'_> {
             let text = &node.document().input_text()[node.range()];
             return (quoted(text), NONE.to_owned());
         }
-        let is_resource = |child: &Node<'_, '_>| child.tag_name().name().starts_with(|first: char| first.is_ascii_uppercase());
+        let is_resource =
+            |child: &Node<'_, '_>| child.tag_name().name().starts_with(|first: char| first.is_ascii_uppercase());
         if let Some(nested) = node.first_element_child().filter(is_resource) {
             return (self.resource(nested), NONE.to_owned());
         }

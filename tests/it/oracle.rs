@@ -67,7 +67,8 @@ fn plain(expression: &str) -> String {
 
 /// Whether one of our errors stands at an element that the oracle names, or below it; `None` where it names none.
 fn at_the_element(mutant: &Json, found: &[String]) -> Option<bool> {
-    let errors = mutant.items("issues").iter().filter(|issue| matches!(issue.get_str("severity"), Some("error" | "fatal")));
+    let errors =
+        mutant.items("issues").iter().filter(|issue| matches!(issue.get_str("severity"), Some("error" | "fatal")));
     let places: Vec<String> = errors.filter_map(|issue| issue.get_str("location").map(plain)).collect();
     let below = |ours: &str, place: &str| {
         // Where there is no type to name, the oracle writes `$`.
@@ -114,7 +115,10 @@ impl Tally {
 
     fn report(&self) {
         let agree = self.judged - self.wrong.len();
-        println!("{agree} of {} verdicts agree; {} false alarms on {} valid ones", self.judged, self.alarms, self.valid);
+        println!(
+            "{agree} of {} verdicts agree; {} false alarms on {} valid ones",
+            self.judged, self.alarms, self.valid
+        );
         println!("{} of {} that are caught have an issue at the oracle's element or below", self.placed, self.caught);
         println!("by type: {:?}", self.by_type);
     }

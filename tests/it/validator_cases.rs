@@ -70,13 +70,14 @@ fn errors(folder: &Path, outcome: &Value) -> Option<usize> {
 }
 
 fn rows(folder: &Path) -> Vec<Row> {
-    let read = |name: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap()
-    };
+    let read =
+        |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap() };
     let (manifest, summary) = (read("manifest-subset.json"), read("expected-summary.json"));
     let summary = summary.as_array().unwrap();
-    let tiers: BTreeMap<&str, char> =
-        summary.iter().map(|row| (row["name"].as_str().unwrap(), row["tier"].as_str().unwrap().chars().next().unwrap())).collect();
+    let tiers: BTreeMap<&str, char> = summary
+        .iter()
+        .map(|row| (row["name"].as_str().unwrap(), row["tier"].as_str().unwrap().chars().next().unwrap()))
+        .collect();
     let mut rows = Vec::new();
     for case in manifest["test-cases"].as_array().unwrap() {
         let (name, file) = (case["name"].as_str().unwrap(), case["file"].as_str().unwrap());
@@ -113,7 +114,8 @@ fn definition(folder: &Path, name: &str) -> String {
 
 /// Our errors, each in words; those of loading where a definition is refused.
 fn judge(folder: &Path, row: &Row) -> Vec<String> {
-    let texts: BTreeMap<&String, String> = row.definitions.iter().map(|name| (name, definition(folder, name))).collect();
+    let texts: BTreeMap<&String, String> =
+        row.definitions.iter().map(|name| (name, definition(folder, name))).collect();
     let source = |(at, (_, text)): (usize, (&&String, &String))| {
         let mut resource: Value = serde_json::from_str(text).unwrap();
         // A file of ours is named after its id; some of these have none.
@@ -173,7 +175,12 @@ fn verdicts_agree_with_hl7s_validator() {
             differs.insert(row.name.as_str(), found);
         }
     }
-    println!("{} of {judged} verdicts agree; left out: {grounds:?}; advisory (R5 by default): {} of {}", judged - differs.len(), advisory.0, advisory.1);
+    println!(
+        "{} of {judged} verdicts agree; left out: {grounds:?}; advisory (R5 by default): {} of {}",
+        judged - differs.len(),
+        advisory.0,
+        advisory.1
+    );
     let known: BTreeSet<&str> = listed.differs.iter().map(|row| row.case.as_str()).collect();
     assert!(listed.differs.iter().all(|row| !row.why.is_empty()));
     let told: BTreeSet<&str> = differs.keys().copied().collect();
