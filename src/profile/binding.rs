@@ -1,19 +1,33 @@
-//! Bindings: whether a coded value is in the value set that its element is bound to.
+//! Coded values: whether a code is in the value set that its element is bound to, and whether it is one of its system at
+//! all. R4 `terminologies.html`.
+//!
+//! Bindings: required is an error, extensible a warning, preferred an information, example nothing. A code that a code
+//! system at hand does not have is an error wherever it stands, as it is to HL7's validator. A display that is none of the
+//! concept's is a warning. A code system that is not at hand is told once in a validation.
 
 use crate::fhir::json::Json;
 use crate::fhir::outcome::{Issue, IssueCode, Severity};
 
+use super::format;
 use super::issue::rule;
+use super::registry::R4_DEFINITIONS;
 use super::shape::{Binding, Element, Strength, Structure};
-use super::terminology::{CodeSet, Membership};
+use super::terminology::{CodeSet, CodeSystem, Concept, Member, Membership, known_form, nearest};
 use super::walk::Walk;
 
-/// Codes shown of a value set.
+/// Codes shown of a value set, and how many are counted at most.
 const SHOWN_CODES: usize = 12;
+const COUNTED_CODES: usize = 5_000;
+
+/// Code systems that are told as not at hand in one validation.
+const TOLD_SYSTEMS: usize = 16;
+
+const IN_SYSTEM: &str = "code-system";
 
 impl<'a> Walk<'a> {
+    /// The binding of one value.
     pub fn binding(&mut self, structure: &'a Structure, element: &'a Element, binding: &'a Binding, value: &'a Json) {
-        if !matches!(binding.strength, Strength::Required | Strength::Extensible) {
+        if binding.strength == Strength::Example {
             return;
         }
         let set = binding.set.get_or_init(|| self.inner.terminology.set(&binding.value_set));
@@ -29,23 +43,108 @@ impl<'a> Walk<'a> {
             Json::Object(_) => required && has("display"),
             _ => false,
         };
-        if wrong {
+        if wrong && (required || value.as_str().is_some() || self.worth_telling(value)) {
             let code = value.as_str().or_else(|| value.get_str("code"));
-            self.report(code_not_in_set(structure, element, binding, set, code));
+            let mut issue = code_not_in_set(structure, element, binding, set, code);
+            // A plain code has no system of its own, so it is none of any: `Reference.type`.
+            if value.as_str().is_some_and(|code| binding.strength == Strength::Extensible && !format::scheme(code)) {
+                issue.severity = Severity::Error;
+            }
+            self.outside(issue, required);
         }
     }
 
     fn concept(&mut self, structure: &Structure, element: &Element, binding: &Binding, set: &CodeSet, value: &'a Json) {
         let codings = value.items("coding");
-        let found: Vec<Membership> = codings.iter().map(|coding| coding_membership(set, coding)).collect();
-        if found.iter().any(|membership| *membership != Membership::No) {
+        if codings.iter().any(|coding| coding_membership(set, coding) != Membership::No) {
             return;
         }
-        if found.is_empty() && binding.strength != Strength::Required {
+        let required = binding.strength == Strength::Required;
+        // Text alone is right where no code of an extensible set fits.
+        if !required && !codings.iter().any(|coding| self.worth_telling(coding)) {
             return;
         }
         let code = codings.first().and_then(|coding| coding.get_str("code"));
-        self.report(code_not_in_set(structure, element, binding, set, code));
+        self.outside(code_not_in_set(structure, element, binding, set, code), required);
+    }
+
+    /// Whether nothing worse is told of the coding anyway: that it has no system, or that the system has no such code.
+    fn worth_telling(&self, coding: &Json) -> bool {
+        match (coding.get_str("system"), coding.get_str("code")) {
+            (Some(system), Some(code)) => self.inner.terminology.has_code(system, code) != Some(Membership::No),
+            _ => false,
+        }
+    }
+
+    /// Tells that a code is not in its set. An error says more than that the code is none of its system's, and takes the
+    /// place of that.
+    fn outside(&mut self, issue: Issue, is_error: bool) {
+        if is_error {
+            let here = self.pointer.as_str();
+            let below = |issue: &Issue| issue.pointer.as_deref().is_some_and(|pointer| pointer.starts_with(here));
+            let of_system = |issue: &Issue| issue.rule.as_deref().is_some_and(|rule| rule.ends_with(IN_SYSTEM));
+            self.issues.retain(|issue| !(of_system(issue) && below(issue)));
+        }
+        self.report(issue);
+    }
+
+    /// A Coding, whatever it is bound to: its code against its system, its display against its code.
+    pub fn coding(&mut self, coding: &'a Json) {
+        let Some(code) = coding.get_str("code") else { return };
+        let Some(system) = coding.get_str("system") else {
+            self.report(no_system());
+            return;
+        };
+        let inner = self.inner;
+        let Some(known) = inner.terminology.system(system) else {
+            self.without_concepts(system, code);
+            return;
+        };
+        let Some(concept) = known.concept(code) else {
+            if known.complete {
+                let other = |version: &String| coding.get_str("version").is_some_and(|asked| asked != version);
+                let issue = not_in_system(known, code, known.version.as_ref().is_some_and(other));
+                self.within("code", |walk| walk.report(issue));
+            }
+            return;
+        };
+        if let Some(display) = coding.get_str("display")
+            && display != concept.display()
+            && known.is_display(concept, display) == Membership::No
+        {
+            self.within("display", |walk| walk.report(other_display(known, concept)));
+        }
+    }
+
+    /// The unit of a Quantity.
+    pub fn unit(&mut self, quantity: &'a Json) {
+        if let (Some(system), Some(code)) = (quantity.get_str("system"), quantity.get_str("code")) {
+            match self.inner.terminology.system(system) {
+                Some(known) if known.has(code) == Membership::No => {
+                    let issue = not_in_system(known, code, false);
+                    self.within("code", |walk| walk.report(issue));
+                }
+                Some(_) => {}
+                None => self.without_concepts(system, code),
+            }
+        }
+    }
+
+    /// A code of a system that is known by form only, or not at all.
+    fn without_concepts(&mut self, system: &'a str, code: &str) {
+        match known_form(system) {
+            Some(form) if form(code) == Membership::No => {
+                let issue = not_of_form(system, code);
+                self.within("code", |walk| walk.report(issue));
+            }
+            Some(_) => {}
+            None if self.told_systems.contains(&system) || self.told_systems.len() >= TOLD_SYSTEMS => {}
+            None => {
+                self.told_systems.push(system);
+                let is_set = self.inner.terminology.knows_value_set(system);
+                self.within("system", |walk| walk.report(unknown_system(system, is_set)));
+            }
+        }
     }
 }
 
@@ -62,6 +161,15 @@ fn coding_membership(set: &CodeSet, coding: &Json) -> Membership {
     }
 }
 
+/// A code as it may be shown: short and plain, or not at all.
+pub fn shown_code(code: &str) -> &str {
+    if code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_graphic()) { code } else { "" }
+}
+
+fn shown_address(address: &str) -> &str {
+    if address.len() <= 200 && address.is_ascii() { address } else { "" }
+}
+
 fn code_not_in_set(
     structure: &Structure,
     element: &Element,
@@ -69,22 +177,146 @@ fn code_not_in_set(
     set: &CodeSet,
     code: Option<&str>,
 ) -> Issue {
-    let severity = if binding.strength == Strength::Required { Severity::Error } else { Severity::Warning };
-    let shown = code.filter(|code| code.len() <= 40 && code.is_ascii() && !code.contains(' ')).unwrap_or_default();
-    let allowed = set.sample(SHOWN_CODES).map(|(codes, total)| {
-        let more = if total > codes.len() { format!(", … ({total})") } else { String::new() };
-        format!("{}{more}", codes.join(", "))
-    });
-    let (allowed_ja, allowed_en) = match &allowed {
-        Some(codes) => (format!(" 使えるコード: {codes}。"), format!(" Allowed: {codes}.")),
-        None => (String::new(), String::new()),
+    let severity = match binding.strength {
+        Strength::Required => Severity::Error,
+        Strength::Extensible => Severity::Warning,
+        Strength::Preferred | Strength::Example => Severity::Information,
     };
     let set_url = &binding.value_set;
+    let (meant_ja, meant_en) = code.and_then(|code| meant(set, code)).unwrap_or_default();
+    let (allowed_ja, allowed_en) = allowed(set).unwrap_or_default();
+    let (ja, en) = match code {
+        Some(code) => {
+            let code = shown_code(code);
+            (
+                format!("コード「{code}」は値セット {set_url} にありません。"),
+                format!("The code '{code}' is not in the value set {set_url}."),
+            )
+        }
+        None => (
+            format!("値セット {set_url} のコードがありません。"),
+            format!("There is no code of the value set {set_url}."),
+        ),
+    };
     Issue::new(
         severity,
         IssueCode::CodeInvalid,
-        format!("コード「{shown}」は値セット {set_url} にありません。{allowed_ja}"),
-        format!("The code '{shown}' is not in the value set {set_url}.{allowed_en}"),
+        format!("{ja}{meant_ja}{allowed_ja}"),
+        format!("{en}{meant_en}{allowed_en}"),
     )
     .rule(rule(structure, &element.path, "binding"))
+}
+
+/// The code of the set that was probably meant.
+fn meant(set: &CodeSet, code: &str) -> Option<(String, String)> {
+    let mut members: Vec<Member<'_>> = Vec::new();
+    set.each(&mut |member| {
+        members.push(member);
+        members.len() < COUNTED_CODES
+    })
+    .ok()?;
+    nearest(code, members.iter().map(|member| (member.code, member.display(None)))).map(did_you_mean)
+}
+
+fn did_you_mean(code: &str) -> (String, String) {
+    (format!(" 「{code}」ではありませんか。"), format!(" Did you mean '{code}'?"))
+}
+
+/// Some of the codes, with displays in both languages; `None` where they are not all known.
+fn allowed(set: &CodeSet) -> Option<(String, String)> {
+    let (mut ja, mut en, mut total) = (Vec::new(), Vec::new(), 0_usize);
+    set.each(&mut |member| {
+        if total < SHOWN_CODES {
+            ja.push(with_display(&member, "ja"));
+            en.push(with_display(&member, "en"));
+        }
+        total += 1;
+        total < COUNTED_CODES
+    })
+    .ok()?;
+    let more = if total > ja.len() { format!(", … ({total})") } else { String::new() };
+    Some((format!(" 使えるコード: {}{more}。", ja.join(", ")), format!(" Allowed: {}{more}.", en.join(", "))))
+}
+
+fn with_display(member: &Member<'_>, language: &str) -> String {
+    match member.display(Some(language)) {
+        Some(display) if !display.eq_ignore_ascii_case(member.code) => format!("{} ({display})", member.code),
+        _ => member.code.to_owned(),
+    }
+}
+
+fn no_system() -> Issue {
+    Issue::warning(
+        IssueCode::CodeInvalid,
+        "system のないコードは意味が決まらず、検証できません。system を付けてください。",
+        "A code without a system has no defined meaning and cannot be checked. Give its system.",
+    )
+    .rule(coding_rule("system", "present"))
+}
+
+fn not_in_system(system: &CodeSystem, code: &str, other_version: bool) -> Issue {
+    let concepts = system.concepts().iter().filter(|concept| !concept.is_abstract);
+    let near = nearest(code, concepts.map(|concept| (&*concept.code, Some(concept.display()))));
+    let (meant_ja, meant_en) = near.map(did_you_mean).unwrap_or_default();
+    let (code, url) = (shown_code(code), &system.url);
+    if other_version {
+        let version = system.version.as_deref().unwrap_or_default();
+        return Issue::warning(
+            IssueCode::CodeInvalid,
+            format!("コード「{code}」はコード体系 {url} の版 {version} になく、書かれた版はここにありません。"),
+            format!("The code '{code}' is not in version {version} of {url}, and the version named is not at hand."),
+        )
+        .rule(coding_rule("version", "known"));
+    }
+    Issue::error(
+        IssueCode::CodeInvalid,
+        format!("コード「{code}」はコード体系 {url} にありません。{meant_ja}"),
+        format!("The code '{code}' is not in the code system {url}.{meant_en}"),
+    )
+    .rule(coding_rule("code", IN_SYSTEM))
+}
+
+fn not_of_form(system: &str, code: &str) -> Issue {
+    let code = shown_code(code);
+    Issue::error(
+        IssueCode::CodeInvalid,
+        format!("「{code}」は {system} のコードの形ではありません。"),
+        format!("'{code}' has not the form of a code of {system}."),
+    )
+    .rule(coding_rule("code", IN_SYSTEM))
+}
+
+fn unknown_system(system: &str, is_set: bool) -> Issue {
+    let shown = shown_address(system);
+    let (ja, en) = if is_set {
+        (
+            format!("{shown} は値セットの URL です。コード体系の URL を system に書いてください。"),
+            format!("{shown} is the address of a value set. Give that of the code system."),
+        )
+    } else if format::scheme(system) {
+        (
+            format!("コード体系 {shown} はここにないため、そのコードは検証していません。"),
+            format!("The code system {shown} is not at hand, so its codes have not been checked."),
+        )
+    } else {
+        (
+            "system は絶対 URI(https://… や urn:oid:…)で書きます。コードは検証していません。".to_owned(),
+            "A system is an absolute URI (https://… or urn:oid:…). The code has not been checked.".to_owned(),
+        )
+    };
+    Issue::warning(IssueCode::NotFound, ja, en).rule(coding_rule("system", "known"))
+}
+
+fn other_display(system: &CodeSystem, concept: &Concept) -> Issue {
+    let (code, ja, en) = (&concept.code, system.display(concept, Some("ja")), system.display(concept, Some("en")));
+    Issue::warning(
+        IssueCode::Invalid,
+        format!("display がコード「{code}」の表示名と違います。正しい表示名: {ja}。"),
+        format!("The display is not one of the code '{code}', which is '{en}'."),
+    )
+    .rule(coding_rule("display", "display"))
+}
+
+fn coding_rule(element: &str, key: &str) -> String {
+    format!("{R4_DEFINITIONS}Coding|Coding.{element}|{key}")
 }

@@ -1,4 +1,6 @@
-//! Code systems whose codes are known by their form or from a short list: MIME types, languages, currencies.
+//! Code systems whose codes are known by their form or from a short list: MIME types, languages, currencies, countries.
+
+use super::terminology::Membership;
 
 /// `type/subtype` with optional parameters (RFC 6838, RFC 2045).
 pub fn mime_type(text: &str) -> bool {
@@ -56,6 +58,26 @@ pub fn currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) && CURRENCIES.contains(&format!(" {text} "))
 }
 
+/// ISO 3166-1, two letters.
+const COUNTRIES: &str = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ \
+CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO \
+FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE \
+JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO \
+MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW \
+PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM \
+TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW ";
+
+/// A country by two letters. Of three letters or digits only the form is judged (`urn:iso:std:iso:3166` has all three).
+pub fn country(text: &str) -> Membership {
+    let all = |test: fn(&u8) -> bool| text.bytes().all(|byte| test(&byte));
+    let letters = all(u8::is_ascii_uppercase);
+    match text.len() {
+        2 => Membership::from(letters && COUNTRIES.split(' ').any(|code| code == text)),
+        3 if letters || all(u8::is_ascii_digit) => Membership::Unknown,
+        _ => Membership::No,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,9 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn mime_types_have_two_parts_and_currencies_three_letters() {
+    fn mime_types_have_two_parts_and_countries_and_currencies_are_listed() {
         assert!(mime_type("text/plain") && mime_type("application/fhir+json; charset=utf-8"));
         assert!(!mime_type("pdf") && !mime_type("a b/c") && !mime_type("/x"));
+        assert_eq!(["JP", "XX", "jp", "JPN", "392", "Japan"].map(country), {
+            use Membership::{No, Unknown, Yes};
+            [Yes, No, No, Unknown, Unknown, No]
+        });
         assert!(currency("JPY") && !currency("YEN") && !currency("jpy") && !currency("J Y"));
     }
 }

@@ -24,8 +24,10 @@ impl<'a> Walk<'a> {
             "Period" => self.period(value),
             "Narrative" => self.narrative(value),
             "Identifier" => self.identifier(value),
-            "Coding" => self.coding(value),
-            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.absolute_system("Quantity", value),
+            "Coding" if self.absolute_system("Coding", value) => self.coding(value),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" if self.absolute_system("Quantity", value) => {
+                self.unit(value);
+            }
             _ => {}
         }
     }
@@ -152,23 +154,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A Coding's system is a code system, not a value set (R4 `datatypes.html#Coding`).
-    fn coding(&mut self, value: &'a Json) {
-        self.absolute_system("Coding", value);
-        let terminology = &self.inner.terminology;
-        let is_set = |system: &str| {
-            system.contains("ValueSet") && terminology.knows_value_set(system) && terminology.system(system).is_none()
-        };
-        if value.get_str("system").is_some_and(is_set) {
-            self.within("system", |walk| walk.report(issue::value_set_as_system()));
-        }
-    }
-
     /// Systems are absolute (R4 `datatypes.html`: Coding, Identifier, Quantity).
-    fn absolute_system(&mut self, type_name: &str, value: &'a Json) {
-        if value.get_str("system").is_some_and(|system| !format::scheme(system)) {
+    fn absolute_system(&mut self, type_name: &str, value: &'a Json) -> bool {
+        let absolute = value.get_str("system").is_none_or(format::scheme);
+        if !absolute {
             self.within("system", |walk| walk.report(issue::relative_system(type_name)));
         }
+        absolute
     }
 
     /// per-1: the start is not after the end, as far as both are precise.

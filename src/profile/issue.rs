@@ -240,15 +240,6 @@ pub fn relative_system(type_name: &str) -> Issue {
         .rule(format!("{R4_DEFINITIONS}{type_name}|{type_name}.system|absolute"))
 }
 
-pub fn value_set_as_system() -> Issue {
-    Issue::error(
-        IssueCode::CodeInvalid,
-        "system には値セットではなくコードシステムの URI を書きます。",
-        "The system is a value set; name the code system instead.",
-    )
-    .rule(format!("{R4_DEFINITIONS}Coding|Coding.system|code-system"))
-}
-
 pub fn dangling_link() -> Issue {
     narrative(
         "links",

@@ -60,6 +60,8 @@ use crate::fhir::outcome::Issue;
 pub use capability::{Interaction, ServedType};
 pub use search::{SearchComponent, SearchKind, SearchParameter};
 pub use snapshot::NON_FEATURES;
+pub use terminology::operation;
+pub use terminology::{Dependency, Designation};
 
 use facts::Facts;
 use inner::Inner;

@@ -55,6 +55,7 @@ impl<'a> Sources<'a> {
             match resource["resourceType"].as_str() {
                 Some("CodeSystem") => terminology.add_code_system(resource),
                 Some("ValueSet") => terminology.add_value_set(resource),
+                Some("ConceptMap") => terminology.add_concept_map(resource),
                 _ => {}
             }
         }

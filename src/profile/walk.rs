@@ -35,6 +35,8 @@ pub struct Walk<'a> {
     pub omitted: usize,
     /// The resources around the value, outermost first.
     pub scopes: Vec<Scope<'a>>,
+    /// Code systems that were told as not at hand.
+    pub told_systems: Vec<&'a str>,
     /// Targets of references by place and profile, with their first error.
     pub judged: Judged<'a>,
     /// Walks of this kind around this one: a value tried against a profile may hold others to be tried.
@@ -72,6 +74,7 @@ impl<'a> Walk<'a> {
             issues: Vec::new(),
             omitted: 0,
             scopes: Vec::new(),
+            told_systems: Vec::new(),
             judged: Rc::default(),
             trials: 0,
         }

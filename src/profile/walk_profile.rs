@@ -35,6 +35,7 @@ impl<'a> Walk<'a> {
             scopes: self.scopes.clone(),
             judged: self.judged.clone(),
             trials: self.trials + 1,
+            told_systems: self.told_systems.clone(),
         }
     }
 

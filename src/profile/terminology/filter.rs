@@ -1,0 +1,76 @@
+//! Filters over a code system's concepts. R4 `valueset-filter-operator.html`.
+
+use super::code_set::Gap;
+use super::code_system::{CodeSystem, Concept};
+use super::value_set::Filter;
+
+/// A regular expression may not grow larger than this when compiled; matching is linear in any case.
+const REGEX_SIZE: usize = 1 << 18;
+
+/// The concepts that pass all filters, abstract ones left out.
+pub fn apply<'a>(system: &'a CodeSystem, filters: &[Filter]) -> Result<Vec<&'a Concept>, Gap> {
+    let mut found: Vec<&Concept> = system.concepts().iter().filter(|concept| !concept.is_abstract).collect();
+    for filter in filters {
+        let passes = test(system, filter).ok_or_else(|| Gap::Filter {
+            system: system.url.clone(),
+            property: filter.property.clone(),
+            operator: filter.operator.clone(),
+        })?;
+        found.retain(|concept| passes(concept));
+    }
+    Ok(found)
+}
+
+type Test<'a> = Box<dyn Fn(&Concept) -> bool + 'a>;
+
+/// What a filter asks of a concept; `None` where that is not known.
+fn test<'a>(system: &'a CodeSystem, filter: &'a Filter) -> Option<Test<'a>> {
+    let value = filter.value.as_str();
+    Some(match (filter.property.as_str(), filter.operator.as_str()) {
+        ("concept" | "code", "is-a") => {
+            Box::new(move |concept| *concept.code == *value || system.is_below(&concept.code, value))
+        }
+        ("concept" | "code", "descendent-of") => Box::new(move |concept| system.is_below(&concept.code, value)),
+        ("concept" | "code", "is-not-a") => {
+            Box::new(move |concept| *concept.code != *value && !system.is_below(&concept.code, value))
+        }
+        ("concept" | "code", "generalizes") => {
+            Box::new(move |concept| *concept.code == *value || system.is_below(value, &concept.code))
+        }
+        ("concept" | "code" | "display", _) => by_text(filter, |concept, name| {
+            vec![if name == "display" { concept.display().to_owned() } else { concept.code.to_string() }]
+        })?,
+        ("parent", "=") => Box::new(move |concept| concept.parents.iter().any(|parent| **parent == *value)),
+        ("child", "=") => {
+            let child = system.concept(value)?;
+            Box::new(move |concept| child.parents.contains(&concept.code))
+        }
+        (property, _) if system.knows_property(property) => by_text(filter, |concept, name| {
+            concept.property(name).map(|property| property.text().into_owned()).collect()
+        })?,
+        _ => return None,
+    })
+}
+
+/// Operators that compare texts.
+fn by_text<'a>(filter: &'a Filter, texts: impl Fn(&Concept, &str) -> Vec<String> + 'a) -> Option<Test<'a>> {
+    let (name, value) = (filter.property.as_str(), filter.value.as_str());
+    let listed: Vec<&str> = value.split(',').map(str::trim).collect();
+    let any =
+        move |concept: &Concept, holds: &dyn Fn(&str) -> bool| texts(concept, name).iter().any(|text| holds(text));
+    Some(match filter.operator.as_str() {
+        "=" => Box::new(move |concept| any(concept, &|text| text == value)),
+        "in" => Box::new(move |concept| any(concept, &|text| listed.contains(&text))),
+        "not-in" => Box::new(move |concept| !any(concept, &|text| listed.contains(&text))),
+        "exists" => {
+            let wanted = value == "true";
+            Box::new(move |concept| any(concept, &|_| true) == wanted)
+        }
+        "regex" => {
+            let whole = format!("^(?:{value})$");
+            let regex = regex::RegexBuilder::new(&whole).size_limit(REGEX_SIZE).build().ok()?;
+            Box::new(move |concept| any(concept, &|text| regex.is_match(text)))
+        }
+        _ => return None,
+    })
+}
