@@ -9,7 +9,8 @@ use crate::fhir::outcome::Issue;
 use super::format;
 use super::issue;
 use super::resolution::named_type;
-use super::shape::{Element, Kind, Structure, TypeRef};
+use super::shape::{Element, Structure, TypeRef};
+use super::slicing::Openness;
 use super::walk::Walk;
 
 /// The parser's limit of nesting is lower.
@@ -55,11 +56,9 @@ impl<'a> Walk<'a> {
             .filter(|structure| structure.is_profile && structure.type_name == "Extension")
         {
             Some(structure) => {
-                if !self.fits(structure, element) {
-                    let ours = self.inner.registry.is_local(&structure.name);
-                    self.report(issue::extension_context(structure, ours));
-                }
+                self.extension_context(structure, element);
                 self.object(structure, 0, value);
+                self.parts(structure, value);
             }
             None => {
                 let refuse = self.inner.settings.refuse_unknown_extensions;
@@ -68,27 +67,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether an extension may stand in the object that `element` (its `extension`) belongs to, as far as the
-    /// object's own type tells: a context such as `Patient.name` is not held against a HumanName.
-    fn fits(&self, extension: &Structure, element: &Element) -> bool {
-        let holder = element.path.rsplit_once('.').map_or("", |(holder, _)| holder);
-        let type_name = holder.split('.').next().unwrap_or_default();
-        let registry = &self.inner.registry;
-        let Some(structure) = registry.base(type_name) else { return true };
-        let inner_type = structure.kind != Kind::Resource;
-        let general = |name: &str| registry.chain(structure).any(|base| base.name == name);
-        extension.contexts.is_empty()
-            || extension.contexts.iter().any(|context| {
-                let place = context.expression.as_str();
-                context.kind != "element"
-                    || matches!(place, "Element" | "BackboneElement")
-                    || place == holder
-                    // A content reference shows the path of what it repeats, not its own.
-                    || (place.contains('.') && place.rsplit('.').next() == holder.rsplit('.').next())
-                    || (holder == type_name && general(place))
-                    || (inner_type && place.contains('.'))
-                    || (type_name == "Element" && place.starts_with(|first: char| first.is_ascii_lowercase()))
-            })
+    /// A part with a plain name has no meaning but what the definition around it gives (R4 `extensibility.html`).
+    fn parts(&mut self, structure: &'a Structure, value: &'a Json) {
+        let element = structure.shapes.first().and_then(|shape| shape.element("extension"));
+        let Some(slicing) = element.and_then(|element| element.slicing.as_ref()) else { return };
+        for (index, part) in value.items("extension").iter().enumerate() {
+            let plain = part.get_str("url").is_some_and(|url| !format::scheme(url));
+            if plain
+                && slicing.rules != Openness::Closed
+                && !slicing.slices.iter().any(|slice| slice.matches(self, part, "Extension"))
+            {
+                self.within("extension", |walk| {
+                    walk.within_index(index, |walk| walk.report(issue::unknown_part(structure)))
+                });
+            }
+        }
     }
 
     /// ref-1, the form of the reference and the type of its target (R4 `references.html`).

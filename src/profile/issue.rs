@@ -134,6 +134,15 @@ pub fn extension_content(both: bool) -> Issue {
     Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}Extension|Extension|ext-1"))
 }
 
+pub fn unknown_part(extension: &Structure) -> Issue {
+    Issue::error(
+        IssueCode::Extension,
+        "この拡張に、この名前の部分はありません。",
+        "The extension around it has no part of this name.",
+    )
+    .rule(rule(extension, "Extension.extension", "url"))
+}
+
 pub fn relative_extension() -> Issue {
     Issue::error(
         IssueCode::Extension,
@@ -212,13 +221,10 @@ pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[St
     .rule(rule(structure, &element.path, "profile"))
 }
 
-/// An error for the region's extensions; a warning for those published with R4, whose contexts later versions widened.
-pub fn extension_context(extension: &Structure, ours: bool) -> Issue {
+pub fn extension_context(extension: &Structure) -> Issue {
     let places: Vec<&str> = extension.contexts.iter().map(|context| context.expression.as_str()).collect();
     let places = places.join(", ");
-    let severity = if ours { Severity::Error } else { Severity::Warning };
-    Issue::new(
-        severity,
+    Issue::error(
         IssueCode::Extension,
         format!("この拡張は、ここには置けません。置ける場所: {places}。"),
         format!("This extension must not stand here. It may stand on: {places}."),

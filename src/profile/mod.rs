@@ -23,6 +23,7 @@ mod constraint;
 mod discriminator;
 mod engine;
 mod expression;
+mod extension_context;
 mod facts;
 mod format;
 mod inner;

@@ -136,11 +136,6 @@ impl Registry {
         self.base(name).is_some_and(|structure| self.chain(structure).any(|base| base.name == ancestor))
     }
 
-    /// Whether the definition is the region's.
-    pub fn is_local(&self, url: &str) -> bool {
-        self.local.contains_key(url)
-    }
-
     #[cfg(test)]
     pub fn type_names(&self) -> impl Iterator<Item = &str> {
         self.types.keys().map(String::as_str)

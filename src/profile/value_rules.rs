@@ -35,13 +35,21 @@ impl<'a> Walk<'a> {
             self.binding(structure, element, binding, value);
         }
         if !rules.constraints.is_empty() {
-            self.constraints(&rules.constraints, structure, (&element.path, type_of(element, type_index)), value);
+            self.constraints(
+                &rules.constraints,
+                structure,
+                (&element.path, type_of(structure, element, type_index)),
+                value,
+            );
         }
     }
 }
 
-/// The type of a value for FHIRPath. An anonymous one has none here, but what its members show.
-fn type_of(element: &Element, type_index: usize) -> Option<&str> {
+/// The type of a value for FHIRPath: of an anonymous one its path, where the base type describes it.
+fn type_of<'a>(structure: &'a Structure, element: &'a Element, type_index: usize) -> Option<&'a str> {
+    if let Some(child) = element.child.filter(|_| !structure.is_profile) {
+        return structure.shapes.get(child).map(|shape| shape.path.as_str());
+    }
     let code = element.types.get(type_index)?.code.as_str();
     (!matches!(code, "BackboneElement" | "Element" | "Resource" | "DomainResource")).then_some(code)
 }

@@ -25,6 +25,7 @@ mod json;
 mod layers;
 mod links;
 mod model;
+mod official_examples;
 mod oracle;
 mod order;
 mod patch;
