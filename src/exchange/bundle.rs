@@ -57,6 +57,12 @@ impl EntryRequest {
         })
     }
 
+    /// Whether it asks for a `$` operation. All of them only read, so a transaction answers them after the commit.
+    pub fn is_operation(&self) -> bool {
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        last.starts_with('$') && matches!(self.verb, Verb::Get | Verb::Head | Verb::Post)
+    }
+
     /// `Type` of `Type?…`, or `Type` and `id` of `Type/id`.
     pub fn target(&self) -> (&str, Option<&str>) {
         match self.path.split_once('/') {

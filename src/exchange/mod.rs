@@ -16,6 +16,7 @@ mod standing;
 mod transaction;
 mod types;
 mod update;
+mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,12 +38,13 @@ pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
-pub use prepare::{Content, check_text, check_text_as};
+pub use prepare::{Content, check_rules, check_text, check_text_as};
 pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
 pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};
 pub use types::Written;
+pub use validate::{Mode, Question};
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]

@@ -67,6 +67,9 @@ pub(super) struct Planning {
 impl Gateway {
     pub(super) async fn plan(&self, entry: &EntryRequest, planning: &mut Planning) -> Result<Deed> {
         let (rtype, id) = entry.target();
+        if entry.is_operation() {
+            return Ok(Deed::Deferred);
+        }
         match entry.verb {
             Verb::Delete => self.plan_delete(entry, rtype, id, planning).await,
             Verb::Post => self.plan_create(entry, rtype, id, planning).await,

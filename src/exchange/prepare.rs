@@ -23,9 +23,19 @@ impl Gateway {
     /// Reads a resource. 400 where it is not FHIR JSON; 413 where it nests too deep.
     pub fn parse(&self, body: &[u8]) -> Result<Content> {
         let tree = read_json(body, self.json_limits())?;
-        check_rules(&self.definitions, &tree)?;
+        keeps_rules(&self.definitions, &tree)?;
         let text = String::from_utf8_lossy(body).into_owned();
         Ok(Content { text, tree })
+    }
+
+    /// Reads JSON that may break FHIR's rules of it: an operation tells what is wrong with the resources that it is given.
+    pub fn read_tree(&self, body: &[u8]) -> Result<Json> {
+        read_json(body, self.json_limits())
+    }
+
+    /// Whether a text is JSON but for a member that stands twice in one object, which leaves open what it says.
+    pub fn has_repeated_member(&self, text: &[u8]) -> bool {
+        parse(text, self.json_limits()).is_err_and(|error| error.kind == SyntaxErrorKind::DuplicateKey)
     }
 
     /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
@@ -53,13 +63,20 @@ pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<I
 
 /// The same, held to more or less than usual.
 pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: &Validation) -> Vec<Issue> {
-    let checked = read_json(body, Limits { depth }).and_then(|tree| check_rules(definitions, &tree).map(|()| tree));
-    let mut issues = match checked {
-        Ok(tree) => definitions.validate_as(&tree, how),
+    let mut issues = match read_json(body, Limits { depth }) {
+        Ok(tree) => check_tree(definitions, &tree, how),
         Err(error) => error.issues,
     };
     locate_issues(&mut issues, body);
     issues
+}
+
+/// Every finding about a tree: by the JSON rules, or, where it keeps them, by the definitions.
+pub(super) fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
+    match keeps_rules(definitions, tree) {
+        Ok(()) => definitions.validate_as(tree, how),
+        Err(error) => error.issues,
+    }
 }
 
 /// Parses JSON of any kind (a resource, a JSON Patch).
@@ -133,8 +150,18 @@ fn syntax_error(error: SyntaxError, root: &str) -> Error {
     Error::new(kind, Issue { place: Some(error.place), ..issue.at(root, error.pointer) })
 }
 
+/// The JSON rules, with findings whose expressions name the types of choices.
+pub(super) fn keeps_rules(definitions: &Definitions, tree: &Json) -> Result<()> {
+    check_rules(tree).map_err(|mut error| {
+        for issue in &mut error.issues {
+            issue.expression = issue.pointer.as_deref().map(|pointer| definitions.expression(tree, pointer));
+        }
+        error
+    })
+}
+
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.
-pub(super) fn check_rules(definitions: &Definitions, tree: &Json) -> Result<()> {
+pub fn check_rules(tree: &Json) -> Result<()> {
     let root = tree.get_str("resourceType").unwrap_or_default();
     let issues: Vec<Issue> = check_fhir_rules(tree)
         .into_iter()
@@ -153,8 +180,7 @@ pub(super) fn check_rules(definitions: &Definitions, tree: &Json) -> Result<()> 
             };
             let mend = ("項目ごと省いてください。", "Leave the member out.");
             let issue = Issue::error(IssueCode::Structure, format!("{ja}{}", mend.0), format!("{en} {}", mend.1));
-            let expression = definitions.expression(tree, &violation.pointer);
-            issue.at(root, violation.pointer).on(expression).rule("json.html")
+            issue.at(root, violation.pointer).rule("json.html")
         })
         .take(100)
         .collect();

@@ -28,6 +28,8 @@ pub struct Answer {
     pub body: String,
     /// The methods of the path, with a 405.
     pub allow: Option<String>,
+    /// What an operation answers: in a Bundle the entry's resource, even where it is an OperationOutcome.
+    pub is_result: bool,
 }
 
 impl Answer {

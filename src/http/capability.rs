@@ -7,6 +7,7 @@ use crate::profile::{Interaction, ServedType};
 use super::App;
 use super::answer::Answer;
 use super::ask::Ask;
+use super::interaction::operation::offered;
 use super::paging::pretty;
 
 /// The statement with this server's address in it.
@@ -44,6 +45,7 @@ pub fn statement(gateway: &Gateway) -> Json {
     rest.insert("resource", resources.collect::<Vec<_>>());
     let system = ["transaction", "batch", "history-system"];
     rest.insert("interaction", system.map(coded).to_vec());
+    list_operations(&mut rest, None);
     members.insert("rest", vec![Json::Object(rest)]);
     statement
 }
@@ -88,7 +90,21 @@ fn resource(gateway: &Gateway, served: &ServedType) -> Json {
     if served.allows(Interaction::SearchType) {
         resource.insert("searchParam", search_params(gateway, &served.name));
     }
+    list_operations(&mut resource, Some(&served.name));
     resource.into()
+}
+
+fn list_operations(place: &mut Object, rtype: Option<&str>) {
+    let listed = offered(rtype).map(|operation| {
+        let mut listed = Object::new();
+        listed.insert("name", operation.name);
+        listed.insert("definition", operation.definition);
+        Json::Object(listed)
+    });
+    let listed: Vec<Json> = listed.collect();
+    if !listed.is_empty() {
+        place.insert("operation", listed);
+    }
 }
 
 fn search_params(gateway: &Gateway, rtype: &str) -> Vec<Json> {

@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use bytes::Bytes;
 use futures_util::FutureExt;
+
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::access::Caller;
@@ -88,7 +89,8 @@ async fn handle(
     language: Language,
 ) -> Result<Answer> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let (verb, media, packed) = match judge(app, parts, route, &query) {
+    let bodiless = body.is_end_stream();
+    let (verb, media, packed) = match judge(app, parts, route, &query, bodiless) {
         Ok(judged) => judged,
         Err(error) => {
             drain(app, &parts.headers, body).await;
@@ -129,11 +131,16 @@ async fn handle(
 }
 
 /// What can be refused before the body is read; else the method, what the body is, and whether it is packed.
-fn judge(app: &App, parts: &Parts, route: &Route, query: &str) -> Result<(Verb, Media, bool)> {
+fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -> Result<(Verb, Media, bool)> {
     check_type(app, route)?;
     let verb = verb(&parts.method).ok_or_else(unknown_method)?;
     check_method(app, route, verb)?;
-    let media = read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_)));
+    // All inputs of an operation may stand in the URL, also with POST.
+    let unsaid = bodiless && !parts.headers.contains_key(header::CONTENT_TYPE);
+    let media = match route {
+        Route::Operation(_, _) if unsaid => Ok(Media::Fhir),
+        _ => read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_))),
+    };
     if !matches!(media, Ok(Media::Form)) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;

@@ -20,6 +20,25 @@ pub enum Route {
     Instance(String, String),
     InstanceHistory(String, String),
     Version(String, String, String),
+    /// A `$` operation, by its name without the `$`. Which there are, `interaction::operation` knows.
+    Operation(Target, String),
+}
+
+/// What an operation is asked of. R4 `operations.html#defined`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    System,
+    Type(String),
+    Instance(String, String),
+}
+
+impl Target {
+    pub fn rtype(&self) -> Option<&str> {
+        match self {
+            Target::System => None,
+            Target::Type(rtype) | Target::Instance(rtype, _) => Some(rtype),
+        }
+    }
 }
 
 impl Route {
@@ -31,11 +50,19 @@ impl Route {
             "" => Vec::new(),
             _ => trimmed.split('/').map(decode).collect(),
         };
-        if segments.iter().any(|segment| segment.starts_with('$')) {
-            return Err(unknown_operation());
-        }
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let own = |text: &str| text.to_owned();
+        if let Some((name, before)) = names.split_last()
+            && let Some(operation) = name.strip_prefix('$')
+        {
+            let target = match before {
+                [] => Target::System,
+                [rtype] => Target::Type(own(rtype)),
+                [rtype, id] if *id != "_history" => Target::Instance(own(rtype), own(id)),
+                _ => return Err(unknown_path()),
+            };
+            return Ok(Route::Operation(target, own(operation)));
+        }
         match names.as_slice() {
             [] => Ok(Route::System),
             ["metadata"] => Ok(Route::Metadata),
@@ -60,13 +87,16 @@ impl Route {
             | Route::Instance(rtype, _)
             | Route::InstanceHistory(rtype, _)
             | Route::Version(rtype, _, _) => Some(rtype),
+            Route::Operation(target, _) => target.rtype(),
         }
     }
 
-    /// The methods of the path, and what each is on the path's type; `None` where it concerns the whole system.
+    /// The methods of the path, and what each is on the path's type; `None` where it concerns the whole system. Those of
+    /// an operation stand with it.
     pub fn offers(&self) -> &'static [Offer] {
         use Interaction::{Create, Delete, HistoryInstance, HistoryType, Patch, Read, SearchType, Update, Vread};
         match self {
+            Route::Operation(_, _) => &[],
             Route::Metadata | Route::SystemHistory => &[("GET", Verb::Get, None), ("HEAD", Verb::Head, None)],
             Route::System => &[("POST", Verb::Post, None)],
             Route::Type(_) => &[
@@ -94,17 +124,6 @@ impl Route {
     }
 }
 
-fn unknown_operation() -> Error {
-    Error::new(
-        ErrorKind::UnknownTarget,
-        Issue::error(
-            IssueCode::NotSupported,
-            "その $ 操作はこのサーバーにありません。使える操作は /metadata にあります。",
-            "This server has no such $ operation. See /metadata for those it has.",
-        ),
-    )
-}
-
 fn unknown_path() -> Error {
     Error::new(
         ErrorKind::UnknownTarget,
@@ -130,7 +149,13 @@ mod tests {
         assert_eq!(Route::parse("Location/_search").unwrap(), Route::TypeSearch("Location".into()));
         assert_eq!(Route::parse("Location/_history").unwrap(), Route::TypeHistory("Location".into()));
         assert!(Route::parse("Location/a/b").is_err());
-        assert!(Route::parse("Location/$nothing").is_err());
+        assert_eq!(Route::parse("$validate").unwrap(), Route::Operation(Target::System, "validate".into()));
+        let on_type = Target::Type("Location".into());
+        assert_eq!(Route::parse("Location/$any").unwrap(), Route::Operation(on_type, "any".into()));
+        let on_one = Target::Instance("Location".into(), "a".into());
+        assert_eq!(Route::parse("Location/a/$any").unwrap(), Route::Operation(on_one, "any".into()));
+        assert!(Route::parse("Location/a/_history/1/$any").is_err());
+        assert!(Route::parse("Location/_history/$any").is_err());
         assert_eq!(Route::parse("Location/..%2fx").unwrap(), Route::Instance("Location".into(), "../x".into()));
     }
 }

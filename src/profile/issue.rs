@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::{Issue, IssueCode, Severity};
 
+use super::LoadError;
 use super::constraint::{Constraint, Level};
 use super::registry::R4_DEFINITIONS;
 use super::shape::{Element, Shape, Structure};
@@ -37,14 +38,22 @@ pub fn too_deep() -> Issue {
     error(IssueCode::Structure, "リソースの入れ子が深すぎます。".into(), "Resources are nested too deeply.".into())
 }
 
-pub fn unknown_profile(refuse: bool) -> Issue {
+/// `left_out`: why a package's profile of this address could not be compiled.
+pub fn unknown_profile(refuse: bool, left_out: Option<&LoadError>) -> Issue {
     let severity = if refuse { Severity::Error } else { Severity::Warning };
-    Issue::new(
-        severity,
-        IssueCode::NotFound,
-        "宣言されたプロファイルは読み込まれていないため、検証していません。",
-        "The declared profile is not loaded, so it has not been checked.",
-    )
+    let (ja, en) = match left_out {
+        Some(LoadError { file, element, reason }) => (
+            format!(
+                "このプロファイルはパッケージから読み込めなかったため、検証していません({file} {element}: {reason})。"
+            ),
+            format!("This profile could not be loaded, so it has not been checked ({file} {element}: {reason})."),
+        ),
+        None => (
+            "宣言されたプロファイルは読み込まれていないため、検証していません。".to_owned(),
+            "The declared profile is not loaded, so it has not been checked.".to_owned(),
+        ),
+    };
+    Issue::new(severity, IssueCode::NotFound, ja, en)
 }
 
 pub fn profile_of_other_type(canonical: &str, type_name: &str) -> Issue {

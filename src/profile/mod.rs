@@ -8,9 +8,8 @@
 //!                                          Shape ─► json_schema ─► engine (jsonschema)
 //! ```
 //!
-//! Non-features of this increment: what [`NON_FEATURES`] lists; the existence of reference targets (the exchange
-//! decides it inside a transaction); target *profiles* (their types are checked); preferred and example bindings;
-//! displays; best-practice invariants.
+//! Non-features: what [`NON_FEATURES`] lists, and the existence of reference targets (the exchange decides it inside a
+//! transaction): a target is held to its profile where it is at hand, contained or in the same Bundle.
 
 mod base;
 mod binding;
@@ -18,6 +17,7 @@ mod bounds;
 mod bundle_rules;
 mod capability;
 mod code_form;
+mod completeness;
 mod complex_rules;
 mod constraint;
 mod discriminator;
@@ -35,6 +35,7 @@ mod keyword;
 mod narrative;
 mod order;
 mod overlay;
+mod packages;
 mod registry;
 mod resolution;
 mod rules;
@@ -69,7 +70,6 @@ use inner::Inner;
 use registry::Registry;
 use rules::Rules;
 use sources::Sources;
-use terminology::Terminology;
 use walk::Walk;
 
 /// A file of `fhir-profiles/`, from disk or embedded; the path is relative to that folder.
@@ -140,6 +140,19 @@ pub struct Definitions {
     conformance: Vec<ConformanceResource>,
     search: search::Index,
     summaries: HashMap<String, OnceLock<Vec<String>>>,
+    warnings: Vec<LoadError>,
+}
+
+/// A profile or extension that was found, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile<'a> {
+    /// Canonical address, with the version where another version of it is the one in force.
+    pub canonical: &'a str,
+    pub type_name: &'a str,
+    /// Its file; in a package, `packages/name.tgz/file.json`.
+    pub file: &'a str,
+    /// Why it is not in force: a package's, which cannot be compiled.
+    pub left_out: Option<&'a LoadError>,
 }
 
 impl Definitions {
@@ -148,11 +161,15 @@ impl Definitions {
     pub fn load(pack: &[u8], files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
         let facts = Facts::read(pack).map_err(|reason| vec![LoadError::new("r4", "pack", reason)])?;
         let facts = Arc::new(facts);
-        let sorted = Sources::read(files)?;
+        let mut sorted = Sources::read(files, &facts)?;
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
-        let mut errors = registry.load(sorted.of_type("StructureDefinition"));
-        errors.extend(unknown_sets(&registry, &terminology));
+        let mut errors = registry.load(sorted.take("StructureDefinition"));
+        errors.extend(completeness::missing(&registry, &terminology, registry.own()));
+        let mut warnings = std::mem::take(&mut sorted.warnings);
+        warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));
+        warnings.extend(registry.taken().filter_map(|profile| profile.left_out.cloned()));
+        warnings.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
         let rules = match sorted.rules {
             Some((path, text)) => Rules::load(path, text, |url| registry.profile(url).is_some()),
             None => Ok(Rules::default()),
@@ -161,7 +178,7 @@ impl Definitions {
             errors.extend(problems);
             Rules::default()
         });
-        let (search, problems) = search::Index::load(Arc::clone(&facts), &sorted.of_type("SearchParameter"));
+        let (search, problems) = search::Index::load(Arc::clone(&facts), &sorted.own("SearchParameter"));
         errors.extend(problems);
         let (capability, served) = match sorted.template {
             Some((path, text)) => capability::read(path, text, &registry).unwrap_or_else(|problem| {
@@ -171,12 +188,13 @@ impl Definitions {
             None => (Json::Null, Vec::new()),
         };
         if !errors.is_empty() {
+            errors.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
             return Err(errors);
         }
         let summaries = facts.names("type").map(|name| (name.to_owned(), OnceLock::new())).collect();
         let inner = Inner { registry, terminology, rules, settings };
         let conformance = sorted.conformance;
-        let definitions = Definitions { inner, served, capability, conformance, search, summaries };
+        let definitions = Definitions { inner, served, capability, conformance, search, summaries, warnings };
         let errors = definitions.warm();
         if errors.is_empty() { Ok(definitions) } else { Err(errors) }
     }
@@ -186,8 +204,9 @@ impl Definitions {
     fn warm(&self) -> Vec<LoadError> {
         let registry = &self.inner.registry;
         let served = self.served.iter().filter_map(|served| registry.base(&served.name));
+        let own = registry.own().map(|(_, structure)| structure);
         let mut errors = Vec::new();
-        for structure in served.chain(registry.local()) {
+        for structure in served.chain(own) {
             for shape in &structure.shapes {
                 if let Err(reason) = json_schema::schema(structure, shape) {
                     errors.push(LoadError::new(&structure.name, &shape.path, reason));
@@ -234,6 +253,18 @@ impl Definitions {
             }
         }
         profiles
+    }
+
+    /// What does not keep the gateway from starting: packages' definitions that are left out, missing dependencies.
+    pub fn warnings(&self) -> &[LoadError] {
+        &self.warnings
+    }
+
+    /// The profiles and extensions of the region and of packages, by address.
+    pub fn profiles(&self) -> Vec<Profile<'_>> {
+        let mut all: Vec<Profile<'_>> = self.inner.registry.taken().collect();
+        all.sort_by_key(|profile| profile.canonical);
+        all
     }
 
     /// Whether R4 has a concrete resource type of this name.
@@ -292,21 +323,4 @@ impl Definitions {
         let kept = shape.elements.iter().filter(|element| wanted(element));
         kept.flat_map(|element| element.forms.iter().map(|form| form.name.clone())).collect()
     }
-}
-
-/// Required bindings of the region's profiles must name a value set that is here.
-fn unknown_sets(registry: &Registry, terminology: &Terminology) -> Vec<LoadError> {
-    let mut errors = Vec::new();
-    for structure in registry.local() {
-        for element in structure.shapes.iter().flat_map(|shape| &shape.elements) {
-            if let Some(binding) = &element.rules.binding
-                && binding.strength == shape::Strength::Required
-                && !terminology.knows_value_set(&binding.value_set)
-            {
-                let reason = format!("the value set {} is not loaded", binding.value_set);
-                errors.push(LoadError::new(&structure.name, &element.path, reason));
-            }
-        }
-    }
-    errors
 }

@@ -1,5 +1,6 @@
 //! The tree of a merged differential → shapes and elements, looked up against the base.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::inner::member_element;
 use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Binding, Element, Shape, Strength, Structure, TypeRef, ValueRules, choice_name};
 use super::slicing::{Openness, Slice, Slicing, Test};
-use super::snapshot::{Node, Problem};
+use super::snapshot::{self, Node, Problem};
 
 /// Where in the base an overlay's shape lies.
 pub struct Place<'r> {
@@ -221,7 +222,25 @@ impl<'r> Builder<'r> {
             self.problem(node, format!("R4 has no type {code}"));
             return None;
         };
-        Some(self.shape(node, &Place { structure, shape: 0 }))
+        Some(self.shape(&self.with_types_of_profile(node), &Place { structure, shape: 0 }))
+    }
+
+    /// What stands below an element with a profile of its own narrows that profile: of a choice it may name children that
+    /// only the profile's type has (`extension:boundary.value[x].contentType`).
+    fn with_types_of_profile<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        let untyped = |child: &Node| child.name.ends_with("[x]") && !child.facts.contains_key("type");
+        let profile = node.facts.get("type").and_then(Value::as_array).and_then(|types| match types.as_slice() {
+            [spec] => spec["profile"][0].as_str(),
+            _ => None,
+        });
+        let Some(profile) = profile.filter(|_| node.children.iter().any(untyped)) else { return Cow::Borrowed(node) };
+        let Ok(tree) = snapshot::tree(self.registry, profile) else { return Cow::Borrowed(node) };
+        let mut node = node.clone();
+        for child in node.children.iter_mut().filter(|child| untyped(child)) {
+            let given = tree.child(child.name.trim_end_matches("[x]")).and_then(|there| there.facts.get("type"));
+            child.facts.extend(given.map(|types| ("type".to_owned(), types.clone())));
+        }
+        Cow::Owned(node)
     }
 
     /// The slices below `node`, which is an element or itself a slice (re-slicing).
@@ -255,7 +274,7 @@ impl<'r> Builder<'r> {
                 slicing.fallback = Some(Box::new(slice_of));
                 continue;
             }
-            slice_of.tests = discriminators.iter().filter_map(|(kind, path)| self.test(slice, kind, path)).collect();
+            slice_of.tests = self.tests(slice, &discriminators);
             slicing.slices.push(slice_of);
         }
         Some(slicing)
@@ -282,8 +301,14 @@ impl<'r> Builder<'r> {
         given.iter().map(|discriminator| (text(&discriminator["type"]), text(&discriminator["path"]))).collect()
     }
 
-    fn test(&mut self, slice: &Node, kind: &str, path: &str) -> Option<Test> {
-        discriminator::test(self.registry, slice, kind, path).map_err(|reason| self.problem(slice, reason)).ok()
+    /// A slice may leave a discriminator open as long as another one tells it.
+    fn tests(&mut self, slice: &Node, discriminators: &[(String, String)]) -> Vec<Test> {
+        let tried = discriminators.iter().map(|(kind, path)| discriminator::test(self.registry, slice, kind, path));
+        let (told, open): (Vec<_>, Vec<_>) = tried.partition(Result::is_ok);
+        if told.is_empty() {
+            open.into_iter().filter_map(Result::err).for_each(|reason| self.problem(slice, reason));
+        }
+        told.into_iter().flatten().collect()
     }
 }
 

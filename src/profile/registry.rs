@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::LoadError;
 use super::base;
 use super::facts::Facts;
-use super::shape::{Kind, Structure, TypeRef};
+use super::packages::package_of;
+use super::shape::{FastMap, Kind, Structure, TypeRef};
 use super::snapshot;
 use super::terminology::{CodeSet, Terminology};
+use super::{LoadError, Profile};
 
 /// Canonical addresses of R4's own definitions begin with this.
 pub const R4_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -20,12 +21,15 @@ type Slot = OnceLock<Option<Arc<Structure>>>;
 pub struct Registry {
     facts: Arc<Facts>,
     terminology: Arc<Terminology>,
-    types: HashMap<String, Slot>,
+    types: FastMap<String, Slot>,
     /// Profiles published with R4.
-    published: HashMap<String, Slot>,
-    /// The region's StructureDefinitions by canonical address, with the file each came from.
+    published: FastMap<String, Slot>,
+    /// StructureDefinitions of the region and of packages, with the file each came from: by canonical address, those in
+    /// force; by address and version, too, where a package has another one.
     local_sources: HashMap<String, (String, Value)>,
-    local: HashMap<String, Arc<Structure>>,
+    local: FastMap<String, Arc<Structure>>,
+    /// Profiles of packages that cannot be compiled, and why.
+    left_out: HashMap<String, LoadError>,
 }
 
 impl Registry {
@@ -37,35 +41,49 @@ impl Registry {
             facts,
             terminology,
             local_sources: HashMap::new(),
-            local: HashMap::new(),
+            local: FastMap::default(),
+            left_out: HashMap::new(),
         }
     }
 
-    /// Takes the region's StructureDefinitions (file path, content) and compiles them all.
+    /// Takes StructureDefinitions (file path, content), of one address the one in force first, and compiles them all.
+    ///
+    /// A region's own that cannot be compiled is an error. One of a package is left out, and the rest of the package holds:
+    /// a region does not write it, and may not need it.
     pub fn load(&mut self, sources: Vec<(String, Value)>) -> Vec<LoadError> {
         let mut errors = Vec::new();
         for (path, source) in sources {
-            match source["url"].as_str() {
-                Some(url) => {
-                    self.local_sources.insert(url.to_owned(), (path, source));
+            let Some(url) = source["url"].as_str().map(str::to_owned) else {
+                errors.push(LoadError::new(path, "url", "a StructureDefinition needs a url"));
+                continue;
+            };
+            let key = match self.local_sources.get(&url) {
+                None => url,
+                Some((first, _)) if package_of(&path).is_none() => {
+                    errors.push(LoadError::new(path, "url", format!("{url} is defined in {first}, too")));
+                    continue;
                 }
-                None => errors.push(LoadError::new(path, "url", "a StructureDefinition needs a url")),
-            }
+                Some(_) => format!("{url}|{}", source["version"].as_str().unwrap_or_default()),
+            };
+            self.local_sources.insert(key, (path, source));
         }
-        let mut compiled = HashMap::new();
-        for (url, (path, source)) in &self.local_sources {
+        let (mut compiled, mut left_out) = (FastMap::default(), HashMap::new());
+        for (key, (path, source)) in &self.local_sources {
             match snapshot::compile(self, source) {
                 Ok(structure) => {
-                    compiled.insert(url.clone(), Arc::new(structure));
+                    compiled.insert(key.clone(), Arc::new(structure));
                 }
                 Err(problems) => {
-                    errors.extend(
-                        problems.into_iter().map(|problem| LoadError::new(path, problem.element, problem.reason)),
-                    );
+                    let mut problems =
+                        problems.into_iter().map(|problem| LoadError::new(path, problem.element, problem.reason));
+                    match package_of(path) {
+                        Some(_) => left_out.extend(problems.next().map(|problem| (key.clone(), problem))),
+                        None => errors.extend(problems),
+                    }
                 }
             }
         }
-        self.local = compiled;
+        (self.local, self.left_out) = (compiled, left_out);
         errors
     }
 
@@ -75,10 +93,11 @@ impl Registry {
         self.types.get(name)?.get_or_init(compile).as_ref()
     }
 
-    /// A profile by canonical address (a version after `|` is passed over), or a base type by its own.
+    /// A profile by canonical address, or a base type by its own. A version after `|` is asked for where there are several,
+    /// and passed over otherwise.
     pub fn profile(&self, canonical: &str) -> Option<&Arc<Structure>> {
         let url = canonical.split('|').next().unwrap_or(canonical);
-        if let Some(structure) = self.local.get(url) {
+        if let Some(structure) = self.local.get(canonical).or_else(|| self.local.get(url)) {
             return Some(structure);
         }
         if let Some(slot) = self.published.get(url) {
@@ -91,9 +110,10 @@ impl Registry {
         self.terminology.set(url)
     }
 
-    /// The definition behind a profile, local or published.
-    pub fn source(&self, url: &str) -> Option<Value> {
-        match self.local_sources.get(url) {
+    /// The definition behind a profile, local or published; a version counts as with [`Registry::profile`].
+    pub fn source(&self, canonical: &str) -> Option<Value> {
+        let url = canonical.split('|').next().unwrap_or(canonical);
+        match self.local_sources.get(canonical).or_else(|| self.local_sources.get(url)) {
             Some((_, source)) => Some(source.clone()),
             None => self.facts.value("profile", url),
         }
@@ -136,6 +156,22 @@ impl Registry {
         self.base(name).is_some_and(|structure| self.chain(structure).any(|base| base.name == ancestor))
     }
 
+    /// The definitions that were taken, in no order.
+    pub fn taken(&self) -> impl Iterator<Item = Profile<'_>> {
+        self.local_sources.iter().map(|(key, (path, source))| Profile {
+            canonical: key,
+            type_name: source["type"].as_str().unwrap_or_default(),
+            file: path,
+            left_out: self.left_out.get(key),
+        })
+    }
+
+    /// Why a package's profile is not in force.
+    pub fn left_out(&self, canonical: &str) -> Option<&LoadError> {
+        let url = canonical.split('|').next().unwrap_or(canonical);
+        self.left_out.get(canonical).or_else(|| self.left_out.get(url))
+    }
+
     #[cfg(test)]
     pub fn type_names(&self) -> impl Iterator<Item = &str> {
         self.types.keys().map(String::as_str)
@@ -146,7 +182,17 @@ impl Registry {
         self.published.keys().map(String::as_str)
     }
 
-    pub fn local(&self) -> impl Iterator<Item = &Arc<Structure>> {
-        self.local.values()
+    /// The region's own definitions, with their files.
+    pub fn own(&self) -> impl Iterator<Item = (&str, &Arc<Structure>)> {
+        self.compiled().filter(|(path, _)| package_of(path).is_none())
+    }
+
+    /// Those of packages, with their files.
+    pub fn of_packages(&self) -> impl Iterator<Item = (&str, &Arc<Structure>)> {
+        self.compiled().filter(|(path, _)| package_of(path).is_some())
+    }
+
+    fn compiled(&self) -> impl Iterator<Item = (&str, &Arc<Structure>)> {
+        self.local.iter().filter_map(|(key, structure)| Some((self.local_sources.get(key)?.0.as_str(), structure)))
     }
 }

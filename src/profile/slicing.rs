@@ -233,9 +233,15 @@ pub fn contains(value: &Json, pattern: &Json) -> bool {
     }
 }
 
+/// A code of a code system that the value set names, but which is not at hand, belongs: nothing says that it does not.
 fn coded(value: &Json, set: &CodeSet) -> bool {
     let member = |coding: &Json| {
-        coding.get_str("code").is_some_and(|code| set.contains(coding.get_str("system"), code) == Membership::Yes)
+        let (system, code) = (coding.get_str("system"), coding.get_str("code"));
+        code.is_some_and(|code| match set.contains(system, code) {
+            Membership::Yes => true,
+            Membership::No => false,
+            Membership::Unknown => system.is_some_and(|system| set.names_system(system)),
+        })
     };
     match value {
         Json::String(code) => set.contains(None, code) == Membership::Yes,

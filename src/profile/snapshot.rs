@@ -44,7 +44,7 @@ const CHAIN_LIMIT: usize = 16;
 const DEPTH_LIMIT: usize = 32;
 
 /// One element of the merged differential, with what stands below it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Node {
     /// The last part of the id: `identifier`, `value[x]`.
     pub name: String,
@@ -120,10 +120,10 @@ fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Nod
     let mut chain = vec![definition];
     // A snapshot holds all that lies below it.
     while let Some(base) = chain.last().filter(|last| !is_snapshot_alone(last)).and_then(base_of) {
-        if registry.base(base.trim_start_matches(R4_DEFINITIONS)).is_some() {
+        if registry.base(without_version(base).trim_start_matches(R4_DEFINITIONS)).is_some() {
             break;
         }
-        let Some(parent) = registry.source(&base).filter(|_| chain.len() < CHAIN_LIMIT) else {
+        let Some(parent) = registry.source(base).filter(|_| chain.len() < CHAIN_LIMIT) else {
             return Err(vec![Problem::new("baseDefinition", format!("{base} is not loaded, or builds on itself"))]);
         };
         chain.push(parent);
@@ -143,9 +143,12 @@ fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Nod
     if problems.is_empty() { Ok(root) } else { Err(problems) }
 }
 
-fn base_of(definition: &Value) -> Option<String> {
-    let base = definition["baseDefinition"].as_str()?;
-    Some(base.split('|').next().unwrap_or(base).to_owned())
+fn base_of(definition: &Value) -> Option<&str> {
+    definition["baseDefinition"].as_str()
+}
+
+fn without_version(canonical: &str) -> &str {
+    canonical.split('|').next().unwrap_or(canonical)
 }
 
 fn is_snapshot_alone(definition: &Value) -> bool {

@@ -109,11 +109,24 @@ impl<'a> Walk<'a> {
 
     pub fn within_index<T>(&mut self, index: usize, f: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.pointer, "/{index}");
+        self.push_index(index);
         let answer = f(self);
         self.pointer.truncate(length);
         answer
+    }
+
+    /// Most arrays are short: an index of one digit is written without the machinery of formatting.
+    pub fn push_index(&mut self, index: usize) {
+        match u8::try_from(index) {
+            Ok(digit @ 0..10) => {
+                self.pointer.push('/');
+                self.pointer.push(char::from(b'0' + digit));
+            }
+            // Writing to a String cannot fail.
+            _ => {
+                let _ = write!(self.pointer, "/{index}");
+            }
+        }
     }
 
     /// A whole resource: base type, the profile that the rules select, and the declared ones.
@@ -166,7 +179,7 @@ impl<'a> Walk<'a> {
         let how = self.how;
         for canonical in &how.profiles {
             match self.inner.registry.profile(canonical) {
-                None => self.report(issue::unknown_profile(true)),
+                None => self.report(issue::unknown_profile(true, self.inner.registry.left_out(canonical))),
                 Some(structure) if structure.type_name != type_name => {
                     if !matches!(structure.name.as_str(), "Resource" | "DomainResource") {
                         self.report(issue::profile_of_other_type(canonical, &structure.type_name));
@@ -189,7 +202,10 @@ impl<'a> Walk<'a> {
             let _ = write!(self.pointer, "/meta/profile/{index}");
             let found = self.inner.registry.profile(canonical);
             match found {
-                None => self.report(issue::unknown_profile(self.inner.settings.refuse_unknown_profiles)),
+                None => {
+                    let refuse = self.inner.settings.refuse_unknown_profiles;
+                    self.report(issue::unknown_profile(refuse, self.inner.registry.left_out(canonical)));
+                }
                 Some(structure) if structure.type_name != type_name => {
                     let general = matches!(structure.name.as_str(), "Resource" | "DomainResource");
                     if !general {
@@ -339,7 +355,7 @@ impl<'a> Walk<'a> {
         if !element.rules.is_empty() {
             self.value_rules(structure, element, member.type_index, value);
         }
-        let Some(spec) = element.types.get(member.type_index) else { return };
+        let Some(spec) = element.type_of(member, value) else { return };
         if !matches!(value, Json::Object(_)) {
             if !structure.is_profile && spec.code == "canonical" {
                 self.canonical(value);

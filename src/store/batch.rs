@@ -6,7 +6,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 
 use crate::clock::Clock;
-use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::fhir::id::{ResourceKey, ResourceType};
 
 use super::audit::AuditChain;
 use super::change::{Action, Refusal, StepResult, Unit, UnitError};
@@ -16,7 +16,7 @@ use super::error::StoreError;
 use super::flush::{Audited, flush};
 use super::lock::lock_conditions;
 use super::overlay::Overlay;
-use super::query::matching_ids;
+use super::query::{matching_ids, referrers};
 use super::resource::current_rows;
 use super::sql::{Column, RowAction, Rows, Sql};
 use super::stamp::Stamp;
@@ -143,9 +143,9 @@ async fn segment_apply(
 /// Whether what planning found still holds.
 async fn admit(connection: &mut Connection, unit: &Unit) -> Result<Result<(), UnitError>, StoreError> {
     if let Some(digest) = &unit.digest {
-        let sql = Sql::new("SELECT digest AS rid, '' AS rtype FROM idempotency_key WHERE digest = ?");
-        let found: Vec<Referrer> = connection.load(sql.bind(digest.as_str())).await?;
-        if !found.is_empty() {
+        let sql = Sql::new("SELECT digest FROM idempotency_key WHERE digest = ?");
+        let found: Vec<Taken> = connection.load(sql.bind(digest.as_str())).await?;
+        if found.iter().any(|taken| taken.digest == *digest) {
             return Ok(Err(UnitError::AlreadyTaken));
         }
     }
@@ -186,11 +186,9 @@ async fn unit_apply(
 }
 
 #[derive(QueryableByName)]
-struct Referrer {
+struct Taken {
     #[diesel(sql_type = Text)]
-    rtype: String,
-    #[diesel(sql_type = Text)]
-    rid: String,
+    digest: String,
 }
 
 /// A resource that refers to `target` after this unit: one that the unit leaves alone, or one that it writes so.
@@ -206,18 +204,9 @@ async fn still_referenced(
             return Ok(Some(key.clone()));
         }
     }
-    let sql = Sql::new(
-        "SELECT r.rtype, r.rid FROM resource r WHERE r.key IN \
-         (SELECT f.key FROM resource_reference f WHERE f.target_type = ? AND f.target_id = ?)",
-    );
-    let sql = sql.bind(target.rtype.as_str()).bind(target.id.as_str());
-    let referrers: Vec<Referrer> = connection.load(sql).await?;
     let untouched =
         |key: &ResourceKey| key != target && overlay.entries.get(key).is_none_or(|entry| entry.added.is_empty());
-    let keys = referrers.into_iter().filter_map(|row| {
-        Some(ResourceKey { rtype: ResourceType::known(&row.rtype), id: ResourceId::parse(&row.rid)? })
-    });
-    Ok(keys.into_iter().find(untouched))
+    Ok(referrers(connection, target).await?.into_iter().find(untouched))
 }
 
 async fn remember(connection: &mut Connection, digests: Vec<String>, stamp: &Stamp) -> Result<(), StoreError> {

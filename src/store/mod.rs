@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use housekeeping::{keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
-pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids};
+pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids, referrers};
 pub use reindex::reindex;
 pub use resource::{current, current_cached, current_of, version};
 pub use sql::{Column, RowAction, Rows, Sql, Value};

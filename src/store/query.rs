@@ -3,7 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 
-use crate::fhir::id::{ResourceId, ResourceType};
+use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 
 use super::connection::Connection;
@@ -47,6 +47,26 @@ pub enum TokenPattern {
     Exact { system: String, code: String },
     /// `system|`: any code of it.
     System(String),
+}
+
+#[derive(QueryableByName)]
+struct Referrer {
+    #[diesel(sql_type = Text)]
+    rtype: String,
+    #[diesel(sql_type = Text)]
+    rid: String,
+}
+
+/// The resources that refer to `target` now, itself included where it does.
+pub async fn referrers(connection: &mut Connection, target: &ResourceKey) -> Result<Vec<ResourceKey>, StoreError> {
+    let sql = Sql::new(
+        "SELECT r.rtype, r.rid FROM resource r WHERE r.key IN \
+         (SELECT f.key FROM resource_reference f WHERE f.target_type = ? AND f.target_id = ?)",
+    );
+    let found: Vec<Referrer> = connection.load(sql.bind(target.rtype.as_str()).bind(target.id.as_str())).await?;
+    let key =
+        |row: Referrer| Some(ResourceKey { rtype: ResourceType::known(&row.rtype), id: ResourceId::parse(&row.rid)? });
+    Ok(found.into_iter().filter_map(key).collect())
 }
 
 #[derive(QueryableByName)]

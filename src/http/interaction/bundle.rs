@@ -49,7 +49,7 @@ pub async fn answer(app: &App, ask: &Ask) -> Result<Answer> {
 async fn transaction(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -> Result<Answer> {
     let entries = entries.into_iter().collect::<Result<Vec<_>>>()?;
     let mut deferred = HashMap::new();
-    for entry in entries.iter().filter(|entry| matches!(entry.verb, Verb::Get | Verb::Head)) {
+    for entry in entries.iter().filter(|entry| matches!(entry.verb, Verb::Get | Verb::Head) || entry.is_operation()) {
         let route = understood(app, ask, entry).await.map_err(|error| error.within_entry(entry.index))?;
         deferred.insert(entry.index, route);
     }
@@ -69,8 +69,8 @@ async fn transaction(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -
     Ok(Answer::ok(pretty(bundle.finish(), &ask.form)))
 }
 
-/// A GET that cannot be understood fails the transaction before anything is written. Whether it finds something is seen
-/// afterwards, so this asks in vain for what the transaction is about to create.
+/// A GET or an operation that cannot be understood fails the transaction before anything is written. Whether it finds
+/// something is seen afterwards, so this asks in vain for what the transaction is about to create.
 async fn understood(app: &App, ask: &Ask, entry: &EntryRequest) -> Result<Route> {
     let route = Route::parse(&entry.path)?;
     match try_one(app, ask, entry, &route).await {
@@ -95,7 +95,7 @@ fn entry_answer(ask: &Ask, response: EntryResponse) -> Answer {
                 last_modified: Some(version.at),
                 location: Some(location(&ask.base, version)),
                 body,
-                allow: None,
+                ..Answer::default()
             }
         }
         EntryResponse::Deleted(version) => {
@@ -192,7 +192,7 @@ fn add(bundle: &mut BundleText, answer: Answer) {
     let mut response =
         object(&[("status", &status), ("location", &location), ("etag", &etag), ("lastModified", &modified)]);
     let mut resource = answer.body.as_str();
-    let is_outcome = resource.starts_with("{\"resourceType\":\"OperationOutcome\"");
+    let is_outcome = !answer.is_result && resource.starts_with("{\"resourceType\":\"OperationOutcome\"");
     if is_outcome {
         response.insert_str(response.len() - 1, &format!(",\"outcome\":{resource}"));
         resource = "";

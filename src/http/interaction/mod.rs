@@ -4,6 +4,7 @@ mod bundle;
 mod create;
 mod delete;
 mod history;
+pub mod operation;
 mod patch;
 mod read;
 mod search;
@@ -42,6 +43,14 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
         (Route::Version(rtype, id, version), Verb::Get | Verb::Head) => {
             read::version(app, ask, rtype, id, version).await
         }
+        (Route::Operation(target, name), verb) => {
+            let offered = operation::find(app, target, name)?;
+            if offered.takes(verb) {
+                operation::answer(app, ask, target, offered).await
+            } else {
+                Err(method_not_allowed(app, route))
+            }
+        }
         _ => Err(method_not_allowed(app, route)),
     }
 }
@@ -50,8 +59,11 @@ pub fn is_known(app: &App, name: &str) -> bool {
     app.gateway.definitions.served_types().iter().any(|served| served.name == name)
 }
 
-/// 404 unless the path's type is served.
+/// 404 unless the path's type is served; for an operation, unless it exists there.
 pub fn check_type(app: &App, route: &Route) -> Result<()> {
+    if let Route::Operation(target, name) = route {
+        return operation::find(app, target, name).map(|_| ());
+    }
     match route.rtype().filter(|name| !is_known(app, name)) {
         // The type's own refusal, as any interaction would give it.
         Some(rtype) => app.gateway.served(rtype, Interaction::Read).map(|_| ()),
@@ -61,6 +73,10 @@ pub fn check_type(app: &App, route: &Route) -> Result<()> {
 
 /// 405 unless the path has the method and its type offers what it means.
 pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
+    if let Route::Operation(target, name) = route {
+        let takes = operation::find(app, target, name)?.takes(verb);
+        return if takes { Ok(()) } else { Err(method_not_allowed(app, route)) };
+    }
     let offer = route.offers().iter().find(|(_, offered, _)| *offered == verb);
     match (offer, route.rtype()) {
         (None, _) => Err(method_not_allowed(app, route)),
@@ -71,6 +87,9 @@ pub fn check_method(app: &App, route: &Route, verb: Verb) -> Result<()> {
 
 /// The methods that the path offers on its type, for `Allow`.
 pub fn methods(app: &App, route: &Route) -> String {
+    if let Route::Operation(target, name) = route {
+        return operation::find(app, target, name).map(operation::Offered::allow).unwrap_or_default().to_owned();
+    }
     let served =
         app.gateway.definitions.served_types().iter().find(|served| Some(served.name.as_str()) == route.rtype());
     let open = |interaction: &Option<Interaction>| match interaction {

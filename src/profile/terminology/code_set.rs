@@ -113,6 +113,11 @@ impl CodeSet {
         }
     }
 
+    /// Whether codes of this code system are in it by name.
+    pub fn names_system(&self, system: &str) -> bool {
+        self.included.iter().any(|part| part.system.as_deref() == Some(system))
+    }
+
     /// Shows every member once, in the order of the definition, until `f` says `false`.
     pub fn each<'a>(&'a self, f: &mut dyn FnMut(Member<'a>) -> bool) -> Result<(), Gap> {
         self.walk(&mut |member| match self.excludes(member.system, member.code)? {

@@ -1,5 +1,9 @@
-//! Where the definitions come from: a folder, or those built into the program.
+//! Where the definitions come from: a folder with packages of others, or those built into the program.
 
+mod package;
+
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use crate::profile::{Definitions, LoadError, Settings, SourceFile};
@@ -8,7 +12,7 @@ use crate::profile::{Definitions, LoadError, Settings, SourceFile};
 const USUAL_FOLDER: &str = "fhir-profiles";
 
 /// The facts of base R4 (`fhir-profiles/r4/SOURCE.md`).
-const R4_FACTS: &[u8] = include_bytes!("../fhir-profiles/r4/r4-facts.txt.gz");
+const R4_FACTS: &[u8] = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz");
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "fhir-profiles"]
@@ -25,7 +29,9 @@ pub fn load(folder: Option<&Path>, settings: Settings) -> Result<(Definitions, S
         Some(folder) => (read_folder(folder).map_err(|error| vec![error])?, folder.display().to_string()),
         None => (built_in(), "built in".to_owned()),
     };
-    Ok((Definitions::load(R4_FACTS, &files, settings)?, source))
+    let definitions = Definitions::load(R4_FACTS, &files, settings)?;
+    definitions.warnings().iter().for_each(|warning| tracing::warn!(%warning, "definitions"));
+    Ok((definitions, source))
 }
 
 /// The definitions that the program was built with.
@@ -37,7 +43,8 @@ pub fn built_in() -> Vec<SourceFile> {
     BuiltIn::iter().filter_map(read).collect()
 }
 
-fn read_folder(root: &Path) -> Result<Vec<SourceFile>, LoadError> {
+/// Every definition, rule and package of a folder; unpacked packages stand in it as folders do.
+pub fn read_folder(root: &Path) -> Result<Vec<SourceFile>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -57,6 +64,9 @@ fn read_folder(root: &Path) -> Result<Vec<SourceFile>, LoadError> {
                 let text = std::fs::read_to_string(&path).map_err(problem)?;
                 let relative = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
                 files.push(SourceFile { path: relative, text });
+            } else if name.ends_with(".tgz") && folder == root.join("packages") {
+                let relative = format!("packages/{name}");
+                files.extend(package::read(&relative, BufReader::new(File::open(&path).map_err(problem)?))?);
             }
         }
     }

@@ -1,0 +1,190 @@
+//! Operations: `$name` at the system, a type or a resource. R4 `operations.html`.
+//!
+//! [`OPERATIONS`] is the one list of them, as data: it decides what exists (404), which methods it takes (405 and `Allow`)
+//! and what `/metadata` lists. To add one, write `pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer>` in a
+//! file of its own and add a row. The handler reads [`Call::inputs`] (the URL's parameters and those of a posted
+//! `Parameters` resource, in one list) and answers a resource with [`Call::answer`]; refusals are [`Error`]s as anywhere.
+//!
+//! All of them only read. So they take GET as well as POST where that makes sense, and in a transaction they are answered
+//! after its commit, as its GETs are; an operation that writes would need a place in FHIR's order first.
+
+mod inputs;
+mod validate;
+
+use futures_util::future::BoxFuture;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Verb;
+use crate::fhir::json::{Json, to_compact};
+use crate::fhir::outcome::{Issue, IssueCode};
+use crate::http::App;
+use crate::http::answer::Answer;
+use crate::http::ask::Ask;
+use crate::http::paging::pretty;
+use crate::http::route::Target;
+use crate::profile::Interaction;
+
+pub use inputs::Inputs;
+
+/// Runs an operation.
+type Run = for<'a> fn(&'a App, &'a Call<'a>) -> BoxFuture<'a, Result<Answer>>;
+
+/// An operation, and where it can be asked for.
+pub struct Operation {
+    /// Without the `$`.
+    pub name: &'static str,
+    /// The types of the type and instance levels.
+    pub on: On,
+    /// The methods at each level; none where it is not there. GET stands for HEAD, too.
+    pub system: &'static [Verb],
+    pub on_type: &'static [Verb],
+    pub on_instance: &'static [Verb],
+    /// Canonical URL of its OperationDefinition.
+    pub definition: &'static str,
+    /// The names of its inputs. Any other is refused: what goes unheard would make the answer wrong.
+    pub inputs: &'static [&'static str],
+    /// The input that a posted resource other than Parameters is (R4 `operations.html#request`).
+    pub bare: Option<&'static str>,
+    run: Run,
+}
+
+/// The types on which an operation exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Those of these that are served.
+    Only(&'static [&'static str]),
+    /// Every type of R4, served or not; instances of those served.
+    EveryType,
+}
+
+const NOT_THERE: &[Verb] = &[];
+const POST: &[Verb] = &[Verb::Post];
+const GET_OR_POST: &[Verb] = &[Verb::Get, Verb::Post];
+
+/// Every operation of this server.
+static OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "validate",
+        on: On::EveryType,
+        system: NOT_THERE,
+        on_type: POST,
+        on_instance: GET_OR_POST,
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+        inputs: validate::INPUTS,
+        bare: Some("resource"),
+        run: |app, call| Box::pin(validate::answer(app, call)),
+    },
+    Operation {
+        name: "validate",
+        on: On::EveryType,
+        system: POST,
+        on_type: NOT_THERE,
+        on_instance: NOT_THERE,
+        // R4's own has no system level.
+        definition: "https://kakehashi.example/fhir/OperationDefinition/validate",
+        inputs: validate::INPUTS,
+        bare: Some("resource"),
+        run: |app, call| Box::pin(validate::answer(app, call)),
+    },
+];
+
+/// One call of an operation.
+pub struct Call<'a> {
+    pub ask: &'a Ask,
+    pub target: &'a Target,
+    operation: &'static Operation,
+}
+
+/// An operation at a target of its.
+#[derive(Clone, Copy)]
+pub struct Offered {
+    operation: &'static Operation,
+    methods: &'static [Verb],
+}
+
+impl Operation {
+    fn is_on(&self, rtype: &str) -> bool {
+        match self.on {
+            On::Only(types) => types.contains(&rtype),
+            On::EveryType => true,
+        }
+    }
+
+    fn at(&'static self, target: &Target) -> Option<Offered> {
+        let methods = match target {
+            Target::System => self.system,
+            Target::Type(_) => self.on_type,
+            Target::Instance(_, _) => self.on_instance,
+        };
+        let there = !methods.is_empty() && target.rtype().is_none_or(|rtype| self.is_on(rtype));
+        there.then_some(Offered { operation: self, methods })
+    }
+}
+
+impl Offered {
+    pub fn takes(self, verb: Verb) -> bool {
+        self.methods.contains(&if verb == Verb::Head { Verb::Get } else { verb })
+    }
+
+    /// For the header `Allow`.
+    pub fn allow(self) -> &'static str {
+        match (self.takes(Verb::Get), self.takes(Verb::Post)) {
+            (true, true) => "GET, HEAD, POST",
+            (true, false) => "GET, HEAD",
+            (false, _) => "POST",
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Reads the inputs. 400 where they cannot be read or are none of the operation's.
+    pub fn inputs(&self, app: &App) -> Result<Inputs> {
+        let inputs = Inputs::read(app, self)?;
+        inputs.refuse_others(self.operation.inputs)?;
+        Ok(inputs)
+    }
+
+    /// The operation's result: a resource.
+    pub fn answer(&self, resource: &Json) -> Answer {
+        Answer { is_result: true, ..Answer::ok(pretty(to_compact(resource), &self.ask.form)) }
+    }
+}
+
+/// The operation of that name at the target. 404 where the type or the operation is not there.
+pub fn find(app: &App, target: &Target, name: &str) -> Result<Offered> {
+    let found = OPERATIONS.iter().filter(|operation| operation.name == name).find_map(|operation| operation.at(target));
+    if let Some(rtype) = target.rtype() {
+        let on_every_type = found.is_some_and(|found| found.operation.on == On::EveryType);
+        let unserved = on_every_type && matches!(target, Target::Type(_));
+        if !(unserved && app.gateway.definitions.is_known_type(rtype)) {
+            // The type's own refusal, as any interaction would give it.
+            app.gateway.served(rtype, Interaction::Read)?;
+        }
+    }
+    found.ok_or_else(unknown_operation)
+}
+
+/// Answers a call whose method the operation takes.
+pub async fn answer(app: &App, ask: &Ask, target: &Target, offered: Offered) -> Result<Answer> {
+    let operation = offered.operation;
+    (operation.run)(app, &Call { ask, target, operation }).await
+}
+
+/// The operations of a type and its resources, or of the system, for `/metadata`.
+pub fn offered(rtype: Option<&str>) -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().filter(move |operation| match rtype {
+        Some(rtype) => !(operation.on_type.is_empty() && operation.on_instance.is_empty()) && operation.is_on(rtype),
+        None => !operation.system.is_empty(),
+    })
+}
+
+fn unknown_operation() -> Error {
+    Error::new(
+        ErrorKind::UnknownTarget,
+        Issue::error(
+            IssueCode::NotSupported,
+            "その $ 操作はここにはありません。使える操作は /metadata にあります。",
+            "There is no such $ operation here. See /metadata for those there are.",
+        ),
+    )
+}
