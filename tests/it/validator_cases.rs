@@ -186,5 +186,5 @@ fn verdicts_agree_with_hl7s_validator() {
     let told: BTreeSet<&str> = differs.keys().copied().collect();
     assert_eq!(told, known, "conformance/validator-cases.toml lists other differences: {differs:?}");
     assert!(judged >= 75, "only {judged} verdicts were compared");
-    assert!(differs.len() * 100 <= judged * 6, "{} of {judged} verdicts differ", differs.len());
+    assert!(differs.len() * 100 <= judged * 4, "{} of {judged} verdicts differ", differs.len());
 }
