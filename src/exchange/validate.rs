@@ -8,7 +8,7 @@ use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{Interaction, Validation};
 use crate::store::{self, Refusal};
 
-use super::prepare::{check_id, check_rules, check_type};
+use super::prepare::{check_id, check_type, keeps_rules};
 use super::{Gateway, Standing};
 
 /// As which request a resource is judged (R4 `valueset-resource-validation-mode.html`).
@@ -49,7 +49,7 @@ impl Gateway {
     pub fn validate(&self, question: &Question<'_>, resource: &Json) -> Vec<Issue> {
         let mut issues = self.unfit(question, resource);
         let writes = matches!(question.mode, Mode::Create | Mode::Update) && question.how == Validation::default();
-        issues.extend(match check_rules(resource) {
+        issues.extend(match keeps_rules(&self.definitions, resource) {
             Err(error) => error.issues,
             Ok(()) if writes => self.policy.findings(&self.definitions, resource),
             Ok(()) => self.definitions.validate_as(resource, &question.how),
