@@ -30,6 +30,7 @@ mod order;
 mod packages;
 mod patch;
 mod places;
+mod profiles_command;
 mod program;
 mod race;
 mod read;
