@@ -19,6 +19,10 @@ use kakehashi::fhir::json::{Json, Limits, parse};
 use kakehashi::fhir::outcome::Issue;
 use kakehashi::profile::{Definitions, Settings};
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PACK: &[u8] = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz");
 const BATCHES: usize = 40;
 const BATCH: Duration = Duration::from_millis(10);

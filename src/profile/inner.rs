@@ -51,10 +51,8 @@ pub fn member_element<'s>(shape: &'s Shape, name: &str) -> Option<&'s Element> {
 impl fhirpath::Model for Inner {
     fn element_type(&self, parent: &str, name: &str) -> Option<&str> {
         let (structure, shape) = self.shape(parent)?;
-        let element = shape.element(name)?;
-        if element.choice {
-            return None;
-        }
+        // A choice is in the map by its keys in JSON alone, each of which carries its type.
+        let element = member_element(shape, name).filter(|element| !element.choice)?;
         match element.child {
             Some(child) => structure.shapes.get(child).map(|shape| shape.path.as_str()),
             None => element.types.first().map(|spec| spec.code.as_str()),

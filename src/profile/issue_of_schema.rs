@@ -30,7 +30,7 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
         Problem::Missing(name) => missing(structure, &at(name), name),
         Problem::Absent(name) => {
             below = format!("/{name}");
-            not_allowed(structure, &at(name), name)
+            not_allowed(structure, &path_of_member(shape, name).unwrap_or_else(|| at(name)), name)
         }
         Problem::SeveralOf(names) => several(structure, &shape.path, names),
         Problem::SiblingMismatch(name) => siblings(structure, &at(name), name),
@@ -48,6 +48,14 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
         ),
     };
     (issue, below)
+}
+
+/// The element that a member is a form of: `value[x]` for `valueString`.
+fn path_of_member(shape: &Shape, name: &str) -> Option<String> {
+    let own = shape.members.get(name).and_then(|member| shape.elements.get(member.element));
+    let refusing =
+        || shape.elements.iter().find(|element| element.refused_members.iter().any(|refused| refused == name));
+    own.or_else(refusing).map(|element| element.path.clone())
 }
 
 fn unknown_member(shape: &Shape, structure: &Structure, name: &str) -> Issue {

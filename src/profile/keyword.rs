@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::fhir::json::{Json, Object};
 
+use super::shape::FastMap;
+
 /// A rule about one object's members.
 pub trait ObjectRule {
     fn holds(&self, object: &Object) -> bool;
@@ -18,13 +20,18 @@ pub struct Required {
 }
 
 /// These members must not be present.
+///
+/// Here and for choices it is the object's own members that are looked up, since they are few: an extension's value alone
+/// has a hundred names.
 pub struct Absent {
-    names: Vec<String>,
+    names: FastMap<String, ()>,
 }
 
 /// Of each group of forms at most one may be present, with its sibling.
 pub struct Choice {
-    groups: Vec<Vec<(String, String)>>,
+    /// The group and the plain form of every member.
+    forms: FastMap<String, (usize, usize)>,
+    groups: Vec<Vec<String>>,
 }
 
 /// No place is empty in both an array of primitives and that of their siblings; where one array is shorter, its missing places
@@ -57,45 +64,66 @@ fn any_of(object: &Object, forms: &[String]) -> bool {
 
 impl Absent {
     pub fn new(value: &Value) -> Self {
-        Absent { names: strings(value) }
+        Absent { names: strings(value).into_iter().map(|name| (name, ())).collect() }
     }
 }
 
 impl ObjectRule for Absent {
     fn holds(&self, object: &Object) -> bool {
-        !any_of(object, &self.names)
+        object.iter().all(|(name, _)| !self.names.contains_key(name))
     }
 
     fn broken(&self, object: &Object) -> Vec<String> {
-        self.names.iter().filter(|name| object.contains_key(name)).cloned().collect()
+        object.iter().filter(|(name, _)| self.names.contains_key(*name)).map(|(name, _)| name.to_owned()).collect()
     }
 }
 
 impl Choice {
     /// `[["valueString", "valueCode", …], …]`
     pub fn new(value: &Value) -> Self {
-        let with_sibling = |forms: &Value| strings(forms).into_iter().map(|form| (format!("_{form}"), form)).collect();
-        Choice { groups: value.as_array().into_iter().flatten().map(with_sibling).collect() }
+        let groups: Vec<Vec<String>> = value.as_array().into_iter().flatten().map(strings).collect();
+        let mut forms = FastMap::default();
+        for (group, names) in groups.iter().enumerate() {
+            for (form, name) in names.iter().enumerate() {
+                forms.insert(format!("_{name}"), (group, form));
+                forms.insert(name.clone(), (group, form));
+            }
+        }
+        Choice { forms, groups }
     }
 
-    fn present<'a>(object: &Object, group: &'a [(String, String)]) -> Vec<&'a str> {
-        let here = |(sibling, form): &&(String, String)| object.contains_key(form) || object.contains_key(sibling);
-        group.iter().filter(here).map(|(_, form)| form.as_str()).collect()
-    }
-
-    fn several(object: &Object, group: &[(String, String)]) -> bool {
-        object.len() > 1 && Self::present(object, group).len() > 1
+    /// Group and form of the object's members, each once.
+    fn present(&self, object: &Object) -> Vec<(usize, usize)> {
+        let mut present: Vec<(usize, usize)> =
+            object.iter().filter_map(|(name, _)| self.forms.get(name).copied()).collect();
+        present.sort_unstable();
+        present.dedup();
+        present
     }
 }
 
 impl ObjectRule for Choice {
     fn holds(&self, object: &Object) -> bool {
-        !self.groups.iter().any(|group| Self::several(object, group))
+        let mut first: Option<(usize, usize)> = None;
+        for (name, _) in object.iter() {
+            let Some(form) = self.forms.get(name) else { continue };
+            match first {
+                None => first = Some(*form),
+                Some(first) if first == *form => {}
+                // Two forms: of one choice or of two.
+                Some(_) => return self.present(object).windows(2).all(|pair| pair[0].0 != pair[1].0),
+            }
+        }
+        true
     }
 
     fn broken(&self, object: &Object) -> Vec<String> {
-        let wrong = self.groups.iter().filter(|group| Self::several(object, group));
-        wrong.map(|group| Self::present(object, group).join(", ")).collect()
+        let present = self.present(object);
+        let of_group = |group: &[(usize, usize)]| {
+            let names = group.iter().filter_map(|(group, form)| self.groups.get(*group)?.get(*form));
+            names.map(String::as_str).collect::<Vec<_>>().join(", ")
+        };
+        present.chunk_by(|left, right| left.0 == right.0).filter(|group| group.len() > 1).map(of_group).collect()
     }
 }
 

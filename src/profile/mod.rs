@@ -8,14 +8,14 @@
 //!                                          Shape ─► json_schema ─► engine (jsonschema)
 //! ```
 //!
-//! Non-features of this increment: what [`NON_FEATURES`] lists; the existence of reference targets (the exchange
-//! decides it inside a transaction); target *profiles* (their types are checked); preferred and example bindings;
-//! displays; best-practice invariants.
+//! Non-features: what [`NON_FEATURES`] lists, and the existence of reference targets (the exchange decides it inside a
+//! transaction): a target is held to its profile where it is at hand, contained or in the same Bundle.
 
 mod base;
 mod binding;
 mod capability;
 mod code_form;
+mod completeness;
 mod complex_rules;
 mod constraint;
 mod discriminator;
@@ -67,7 +67,6 @@ use inner::Inner;
 use registry::Registry;
 use rules::Rules;
 use sources::Sources;
-use terminology::Terminology;
 use walk::Walk;
 
 /// A file of `fhir-profiles/`, from disk or embedded; the path is relative to that folder.
@@ -163,9 +162,9 @@ impl Definitions {
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.take("StructureDefinition"));
-        errors.extend(unknown_sets(registry.own(), &terminology));
+        errors.extend(completeness::missing(&registry, &terminology, registry.own()));
         let mut warnings = std::mem::take(&mut sorted.warnings);
-        warnings.extend(unknown_sets(registry.of_packages(), &terminology));
+        warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));
         warnings.extend(registry.taken().filter_map(|profile| profile.left_out.cloned()));
         warnings.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
         let rules = match sorted.rules {
@@ -311,24 +310,4 @@ impl Definitions {
         let kept = shape.elements.iter().filter(|element| wanted(element));
         kept.flat_map(|element| element.forms.iter().map(|form| form.name.clone())).collect()
     }
-}
-
-/// Required bindings must name a value set that is here.
-fn unknown_sets<'r>(
-    structures: impl Iterator<Item = (&'r str, &'r Arc<shape::Structure>)>,
-    terminology: &Terminology,
-) -> Vec<LoadError> {
-    let mut errors = Vec::new();
-    for (file, structure) in structures {
-        for element in structure.shapes.iter().flat_map(|shape| &shape.elements) {
-            if let Some(binding) = &element.rules.binding
-                && binding.strength == shape::Strength::Required
-                && !terminology.knows_value_set(&binding.value_set)
-            {
-                let reason = format!("the value set {} is not loaded", binding.value_set);
-                errors.push(LoadError::new(file, &element.path, reason));
-            }
-        }
-    }
-    errors
 }

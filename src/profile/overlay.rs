@@ -274,7 +274,7 @@ impl<'r> Builder<'r> {
                 slicing.fallback = Some(Box::new(slice_of));
                 continue;
             }
-            slice_of.tests = discriminators.iter().filter_map(|(kind, path)| self.test(slice, kind, path)).collect();
+            slice_of.tests = self.tests(slice, &discriminators);
             slicing.slices.push(slice_of);
         }
         Some(slicing)
@@ -301,8 +301,14 @@ impl<'r> Builder<'r> {
         given.iter().map(|discriminator| (text(&discriminator["type"]), text(&discriminator["path"]))).collect()
     }
 
-    fn test(&mut self, slice: &Node, kind: &str, path: &str) -> Option<Test> {
-        discriminator::test(self.registry, slice, kind, path).map_err(|reason| self.problem(slice, reason)).ok()
+    /// A slice may leave a discriminator open as long as another one tells it.
+    fn tests(&mut self, slice: &Node, discriminators: &[(String, String)]) -> Vec<Test> {
+        let tried = discriminators.iter().map(|(kind, path)| discriminator::test(self.registry, slice, kind, path));
+        let (told, open): (Vec<_>, Vec<_>) = tried.partition(Result::is_ok);
+        if told.is_empty() {
+            open.into_iter().filter_map(Result::err).for_each(|reason| self.problem(slice, reason));
+        }
+        told.into_iter().flatten().collect()
     }
 }
 

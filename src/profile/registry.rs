@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::base;
 use super::facts::Facts;
 use super::packages::package_of;
-use super::shape::{Kind, Structure, TypeRef};
+use super::shape::{FastMap, Kind, Structure, TypeRef};
 use super::snapshot;
 use super::terminology::{CodeSet, Terminology};
 use super::{LoadError, Profile};
@@ -21,13 +21,13 @@ type Slot = OnceLock<Option<Arc<Structure>>>;
 pub struct Registry {
     facts: Arc<Facts>,
     terminology: Arc<Terminology>,
-    types: HashMap<String, Slot>,
+    types: FastMap<String, Slot>,
     /// Profiles published with R4.
-    published: HashMap<String, Slot>,
+    published: FastMap<String, Slot>,
     /// StructureDefinitions of the region and of packages, with the file each came from: by canonical address, those in
     /// force; by address and version, too, where a package has another one.
     local_sources: HashMap<String, (String, Value)>,
-    local: HashMap<String, Arc<Structure>>,
+    local: FastMap<String, Arc<Structure>>,
     /// Profiles of packages that cannot be compiled, and why.
     left_out: HashMap<String, LoadError>,
 }
@@ -41,7 +41,7 @@ impl Registry {
             facts,
             terminology,
             local_sources: HashMap::new(),
-            local: HashMap::new(),
+            local: FastMap::default(),
             left_out: HashMap::new(),
         }
     }
@@ -67,7 +67,7 @@ impl Registry {
             };
             self.local_sources.insert(key, (path, source));
         }
-        let (mut compiled, mut left_out) = (HashMap::new(), HashMap::new());
+        let (mut compiled, mut left_out) = (FastMap::default(), HashMap::new());
         for (key, (path, source)) in &self.local_sources {
             match snapshot::compile(self, source) {
                 Ok(structure) => {

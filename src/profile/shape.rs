@@ -14,6 +14,9 @@ use super::engine::Schema;
 use super::slicing::Slicing;
 use super::terminology::CodeSet;
 
+/// A map that is asked for every element of every resource.
+pub type FastMap<K, V> = HashMap<K, V, ahash::RandomState>;
+
 /// A compiled base type or profile. `shapes[0]` is its root.
 pub struct Structure {
     /// The type's name, or the profile's canonical address.
@@ -48,7 +51,7 @@ pub struct Shape {
     pub path: String,
     pub elements: Vec<Element>,
     /// JSON member → element.
-    pub members: HashMap<String, Member>,
+    pub members: FastMap<String, Member>,
     /// Invariants whose context is this object; those of an element stand at the element.
     pub constraints: Vec<Constraint>,
     pub schema: OnceLock<Result<Option<Schema>, String>>,
@@ -206,7 +209,7 @@ impl Binding {
 
 impl Shape {
     pub fn new(path: String, mut elements: Vec<Element>, constraints: Vec<Constraint>) -> Shape {
-        let mut members = HashMap::new();
+        let mut members = FastMap::default();
         for (element, rules) in elements.iter_mut().enumerate() {
             rules.forms = rules.named_forms();
             for Form { type_index, name, sibling } in &rules.forms {
@@ -235,6 +238,18 @@ impl Element {
         // Without a choice the first type tells the form.
         let types = if self.choice { self.types.len() } else { 1 };
         self.types.iter().enumerate().take(types).map(form).collect()
+    }
+
+    /// The type of a value: by the member that it stands in, or, where resources of several types may, by its own.
+    pub fn type_of(&self, member: Member, value: &Json) -> Option<&TypeRef> {
+        if !self.choice
+            && self.types.len() > 1
+            && let Some(found) = value.get_str("resourceType")
+            && let Some(spec) = self.types.iter().find(|spec| spec.code == found)
+        {
+            return Some(spec);
+        }
+        self.types.get(member.type_index)
     }
 
     /// Whether a profile's element adds anything to the `base`.

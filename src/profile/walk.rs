@@ -109,11 +109,24 @@ impl<'a> Walk<'a> {
 
     pub fn within_index<T>(&mut self, index: usize, f: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.pointer, "/{index}");
+        self.push_index(index);
         let answer = f(self);
         self.pointer.truncate(length);
         answer
+    }
+
+    /// Most arrays are short: an index of one digit is written without the machinery of formatting.
+    pub fn push_index(&mut self, index: usize) {
+        match u8::try_from(index) {
+            Ok(digit @ 0..10) => {
+                self.pointer.push('/');
+                self.pointer.push(char::from(b'0' + digit));
+            }
+            // Writing to a String cannot fail.
+            _ => {
+                let _ = write!(self.pointer, "/{index}");
+            }
+        }
     }
 
     /// A whole resource: base type, the profile that the rules select, and the declared ones.
@@ -337,7 +350,7 @@ impl<'a> Walk<'a> {
         if !element.rules.is_empty() {
             self.value_rules(structure, element, value);
         }
-        let Some(spec) = element.types.get(member.type_index) else { return };
+        let Some(spec) = element.type_of(member, value) else { return };
         if !matches!(value, Json::Object(_)) {
             if !structure.is_profile && spec.code == "canonical" {
                 self.canonical(value);

@@ -1,7 +1,5 @@
 //! The part of the walk that only profiles need: slices, profiles on types and on the targets of references.
 
-use std::fmt::Write as _;
-
 use crate::fhir::json::{Json, Object};
 use crate::fhir::outcome::Issue;
 
@@ -202,10 +200,10 @@ impl<'a> Walk<'a> {
 
     fn at_item(&mut self, item: &Sliced<'a>, f: impl FnOnce(&mut Self)) {
         let length = self.pointer.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.pointer, "/{}", item.name);
+        self.pointer.push('/');
+        self.pointer.push_str(item.name);
         if let Some(index) = item.index {
-            let _ = write!(self.pointer, "/{index}");
+            self.push_index(index);
         }
         f(self);
         self.pointer.truncate(length);

@@ -40,4 +40,5 @@ mod search;
 mod transaction;
 mod update;
 mod validate_command;
+mod validate_operation;
 mod validation;

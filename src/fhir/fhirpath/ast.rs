@@ -51,6 +51,8 @@ pub(super) struct CallStep {
     pub type_name: Option<TypeName>,
     /// The first argument of `matches` and its kin, where it is a literal.
     pub regex: Option<Regex>,
+    /// The argument of `where` as members that must equal texts, where it says no more than that.
+    pub equals: Vec<(String, String)>,
 }
 
 /// The environment variables, `%name` (R4 `fhirpath.html#variables`).
@@ -134,6 +136,30 @@ impl Expr {
             _ => 0,
         };
         (below < MAX_HEIGHT).then_some(Expr { kind, height: below + 1 })
+    }
+
+    /// `system = 'a' and code = 'b'` as pairs of member and text; `None` for any other expression.
+    ///
+    /// Only members that are never a date or time: those are compared by what they mean, not by their letters.
+    pub fn text_equalities(&self) -> Option<Vec<(String, String)>> {
+        const TEXTS: [&str; 8] = ["url", "system", "code", "use", "status", "mode", "intent", "linkId"];
+        match &self.kind {
+            Kind::Binary(Operator::And, left, right) => {
+                let mut pairs = left.text_equalities()?;
+                pairs.extend(right.text_equalities()?);
+                Some(pairs)
+            }
+            Kind::Binary(Operator::Equal, left, right) => match (&left.kind, right.as_text()) {
+                (Kind::Path(None, steps), Some(text)) => match steps.as_slice() {
+                    [Step::Member(name)] if TEXTS.contains(&name.as_str()) => {
+                        Some(vec![(name.clone(), text.to_owned())])
+                    }
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The text of a string literal.

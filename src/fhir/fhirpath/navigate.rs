@@ -30,7 +30,7 @@ pub(super) fn member<'a>(context: &Context<'a>, item: &Item<'a>, name: &'a str, 
     for (key, _) in object.iter() {
         let plain = key.strip_prefix('_').unwrap_or(key);
         // The same element under its key and under its sibling's key is taken once.
-        if let Some(choice) = plain.strip_prefix(name).and_then(types::choice_type)
+        if let Some(choice) = plain.strip_prefix(name).filter(|tail| !tail.is_empty()).and_then(types::choice_type)
             && !(key.starts_with('_') && object.contains_key(plain))
         {
             named(context, object, parent, plain, name, Some(choice), out);

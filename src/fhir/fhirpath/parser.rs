@@ -218,7 +218,7 @@ impl Parser {
             self.at = place;
             return self.fail(CompileErrorKind::UnknownFunction);
         };
-        let mut call = CallStep { entry, args: Vec::new(), type_name: None, regex: None };
+        let mut call = CallStep { entry, args: Vec::new(), type_name: None, regex: None, equals: Vec::new() };
         let mut count = 0;
         if !self.eat(")") {
             loop {
@@ -236,6 +236,9 @@ impl Parser {
         if !(entry.least..=entry.most).contains(&count) {
             self.at = place;
             return self.fail(CompileErrorKind::ArgumentCount);
+        }
+        if entry.name == "where" {
+            call.equals = call.args.first().and_then(Expr::text_equalities).unwrap_or_default();
         }
         if entry.arguments == Arguments::Pattern
             && let Some(pattern) = call.args.first().and_then(Expr::as_text)

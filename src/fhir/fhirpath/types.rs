@@ -1,5 +1,8 @@
 //! The names of R4 types and how they derive from each other. R4 `datatypes.html`, `resourcelist.html`.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 pub(super) const PRIMITIVES: [&str; 20] = [
     "base64Binary",
     "boolean",
@@ -138,12 +141,12 @@ pub(super) fn is_resource(name: &str) -> bool {
 
 /// The type that the key of a choice element ends with: `Quantity` of `valueQuantity`, `string` of `valueString`.
 pub(crate) fn choice_type(suffix: &str) -> Option<&'static str> {
-    if let Some(name) = DATA_TYPES.iter().find(|name| **name == suffix) {
-        return Some(name);
-    }
-    let (first, rest) = (suffix.chars().next()?, suffix.get(1..)?);
-    let same = |name: &&&str| name.get(1..) == Some(rest) && name.starts_with(first.to_ascii_lowercase());
-    first.is_ascii_uppercase().then(|| PRIMITIVES.iter().find(same).copied()).flatten()
+    static SUFFIXES: LazyLock<HashMap<String, &'static str, ahash::RandomState>> = LazyLock::new(|| {
+        let capital = |name: &'static str| (name[..1].to_ascii_uppercase() + &name[1..], name);
+        // A data type's own name comes last, and wins.
+        PRIMITIVES.into_iter().map(capital).chain(DATA_TYPES.into_iter().map(|name| (name.to_owned(), name))).collect()
+    });
+    SUFFIXES.get(suffix).copied()
 }
 
 /// The type that `name` directly specialises.

@@ -229,3 +229,23 @@ fn profiles_in_circles_end() {
     }
     assert_eq!(errors(&definitions, &format!(r#"{{"resourceType":"Location","extension":[{extension}]}}"#)), []);
 }
+
+#[test]
+fn what_a_profile_names_must_be_loaded() {
+    for (element, reason) in [
+        (r#""type":[{"code":"Reference","targetProfile":["http://b/none"]}]"#, "target profile http://b/none"),
+        (r#""binding":{"strength":"required","valueSet":"http://b/vs"}"#, "value set http://b/vs"),
+    ] {
+        let path = if reason.starts_with("target") { "Location.partOf" } else { "Location.mode" };
+        let problems =
+            refusals(&[profile("p", "Location", &format!(r#"{{"id":"{path}","path":"{path}",{element}}}"#))]);
+        assert_eq!(problems, [format!("StructureDefinition/p.json: {path}: the {reason} is not loaded")]);
+    }
+    let extension = r#"{"id":"Location.extension","path":"Location.extension","slicing":{"discriminator":[{"type":"value","path":"url"}],"rules":"open"}},
+{"id":"Location.extension:x","path":"Location.extension","sliceName":"x","type":[{"code":"Extension","profile":["http://b/x"]}]}"#;
+    let problems = refusals(&[profile("p", "Location", extension)]);
+    assert_eq!(
+        problems,
+        ["StructureDefinition/p.json: Location.extension:x: the profile http://b/x is not loaded".to_owned()]
+    );
+}

@@ -47,11 +47,28 @@ pub(super) const TABLE: &[Entry] = &[
 fn filter<'a>(run: &Evaluator<'_, 'a>, call: &Call<'a, '_>, input: Collection<'a>) -> Evaluated<'a> {
     let mut out = Vec::new();
     for (index, item) in input.into_iter().enumerate() {
-        if call.test(run, &item, index)? == Some(true) {
+        let holds = match texts_equal(&item, &call.step.equals) {
+            Some(holds) => holds,
+            None => call.test(run, &item, index)? == Some(true),
+        };
+        if holds {
             out.push(item);
         }
     }
     Ok(out)
+}
+
+/// `system = 'a' and code = 'b'` on an object that has the members as texts; `None` where the general way must decide.
+fn texts_equal(item: &Item<'_>, pairs: &[(String, String)]) -> Option<bool> {
+    if pairs.is_empty() {
+        return None;
+    }
+    let object = item.json()?.as_object()?;
+    let mut holds = true;
+    for (name, text) in pairs {
+        holds &= object.get(name)?.as_str()? == text;
+    }
+    Some(holds)
 }
 
 fn select<'a>(run: &Evaluator<'_, 'a>, call: &Call<'a, '_>, input: Collection<'a>) -> Evaluated<'a> {
