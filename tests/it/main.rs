@@ -32,6 +32,7 @@ mod patch;
 mod places;
 mod profiles_command;
 mod program;
+mod published_schema;
 mod race;
 mod read;
 mod reindex;
