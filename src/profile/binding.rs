@@ -39,8 +39,8 @@ impl<'a> Walk<'a> {
                 return self.concept(structure, element, binding, set, value);
             }
             Json::Object(_) if has("code") => coding_membership(set, value) == Membership::No,
-            // A Coding without a code says nothing; only a required binding minds.
-            Json::Object(_) => required && has("display"),
+            // A Coding without a code is in no set, which only a required binding minds. (A Quantity has a value.)
+            Json::Object(_) => required && !has("value") && ["system", "version", "display"].into_iter().any(has),
             _ => false,
         };
         if wrong && (required || value.as_str().is_some() || self.worth_telling(value)) {
@@ -88,6 +88,17 @@ impl<'a> Walk<'a> {
         self.report(issue);
     }
 
+    /// Whether a required binding of the coding, or of the concept around it, has been found broken.
+    fn is_outside_told(&self) -> bool {
+        let here = self.pointer.as_str();
+        let concept = here.rfind("/coding/").and_then(|end| here.get(..end));
+        self.issues.iter().filter(|issue| issue.is_error()).any(|issue| {
+            issue.rule.as_deref().is_some_and(|rule| rule.ends_with("|binding"))
+                && (issue.pointer.as_deref() == Some(here)
+                    || (concept.is_some() && issue.pointer.as_deref() == concept))
+        })
+    }
+
     /// A Coding, whatever it is bound to: its code against its system, its display against its code.
     pub fn coding(&mut self, coding: &'a Json) {
         let Some(code) = coding.get_str("code") else { return };
@@ -102,8 +113,14 @@ impl<'a> Walk<'a> {
         };
         let Some(concept) = known.concept(code) else {
             if known.complete {
-                let other = |version: &String| coding.get_str("version").is_some_and(|asked| asked != version);
-                let issue = not_in_system(known, code, known.version.as_ref().is_some_and(other));
+                let issue = match (known.in_other_case(code), &known.version) {
+                    (Some(concept), _) => other_case(known, concept),
+                    (None, Some(version)) if coding.get_str("version").is_some_and(|asked| asked != version) => {
+                        not_in_version(known, version, code)
+                    }
+                    _ if self.is_outside_told() => return,
+                    _ => not_in_system(known, code),
+                };
                 self.within("code", |walk| walk.report(issue));
             }
             return;
@@ -121,7 +138,7 @@ impl<'a> Walk<'a> {
         if let (Some(system), Some(code)) = (quantity.get_str("system"), quantity.get_str("code")) {
             match self.inner.terminology.system(system) {
                 Some(known) if known.has(code) == Membership::No => {
-                    let issue = not_in_system(known, code, false);
+                    let issue = not_in_system(known, code);
                     self.within("code", |walk| walk.report(issue));
                 }
                 Some(_) => {}
@@ -254,26 +271,37 @@ fn no_system() -> Issue {
     .rule(coding_rule("system", "present"))
 }
 
-fn not_in_system(system: &CodeSystem, code: &str, other_version: bool) -> Issue {
+fn not_in_system(system: &CodeSystem, code: &str) -> Issue {
     let concepts = system.concepts().iter().filter(|concept| !concept.is_abstract);
     let near = nearest(code, concepts.map(|concept| (&*concept.code, Some(concept.display()))));
     let (meant_ja, meant_en) = near.map(did_you_mean).unwrap_or_default();
     let (code, url) = (shown_code(code), &system.url);
-    if other_version {
-        let version = system.version.as_deref().unwrap_or_default();
-        return Issue::warning(
-            IssueCode::CodeInvalid,
-            format!("コード「{code}」はコード体系 {url} の版 {version} になく、書かれた版はここにありません。"),
-            format!("The code '{code}' is not in version {version} of {url}, and the version named is not at hand."),
-        )
-        .rule(coding_rule("version", "known"));
-    }
     Issue::error(
         IssueCode::CodeInvalid,
         format!("コード「{code}」はコード体系 {url} にありません。{meant_ja}"),
         format!("The code '{code}' is not in the code system {url}.{meant_en}"),
     )
     .rule(coding_rule("code", IN_SYSTEM))
+}
+
+fn not_in_version(system: &CodeSystem, version: &str, code: &str) -> Issue {
+    let (code, url) = (shown_code(code), &system.url);
+    Issue::warning(
+        IssueCode::CodeInvalid,
+        format!("コード「{code}」はコード体系 {url} の版 {version} になく、書かれた版はここにありません。"),
+        format!("The code '{code}' is not in version {version} of {url}, and the version named is not at hand."),
+    )
+    .rule(coding_rule("version", "known"))
+}
+
+fn other_case(system: &CodeSystem, concept: &Concept) -> Issue {
+    let (code, url) = (&concept.code, &system.url);
+    Issue::warning(
+        IssueCode::CodeInvalid,
+        format!("コード体系 {url} のコードは「{code}」です。大文字と小文字を合わせてください。"),
+        format!("The code of the code system {url} is '{code}'. Write it in that case."),
+    )
+    .rule(coding_rule("code", "case"))
 }
 
 fn not_of_form(system: &str, code: &str) -> Issue {

@@ -1,5 +1,6 @@
 //! Validation from outside: small definitions, whole resources, findings by place and rule.
 
+mod coded;
 mod profiles;
 
 use super::{Definitions, Settings, SourceFile};

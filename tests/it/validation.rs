@@ -237,24 +237,60 @@ async fn valid_examples_of_the_profiles_are_taken(app: &TestApp) {
     }
 }
 
-/// A case of `expected.toml`: the keys of one `[[case]]`.
-fn cases() -> Vec<[String; 3]> {
+/// A `[[case]]` of `expected.toml`.
+pub struct Case {
+    pub file: String,
+    pub profile: String,
+    /// The extension or profile whose element is broken, where it is not `profile` itself.
+    pub definition: Option<String>,
+    /// The element by which `profile` asks for that definition.
+    pub through: Option<String>,
+    pub element: String,
+    pub rule: String,
+}
+
+impl Case {
+    /// Canonical address of the definition whose rule is broken.
+    pub fn definition(&self) -> String {
+        let address = |name: &String| format!("https://kakehashi.example/fhir/StructureDefinition/{name}");
+        self.definition.as_ref().map_or_else(|| self.profile.clone(), address)
+    }
+}
+
+pub fn cases() -> Vec<Case> {
     let text = std::fs::read_to_string("fhir-profiles/examples/invalid/expected.toml").unwrap();
     let value = |case: &str, name: &str| {
-        let line = case
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name} = \"")).and_then(|rest| rest.strip_suffix('"')));
-        line.unwrap_or_else(|| panic!("{name} in {case}")).to_owned()
+        let rest = case.lines().find_map(|line| line.strip_prefix(&format!("{name} = \"")));
+        rest.and_then(|rest| rest.strip_suffix('"')).map(str::to_owned)
     };
-    text.split("[[case]]").skip(1).map(|case| ["file", "element", "rule"].map(|name| value(case, name))).collect()
+    let case = |case: &str| {
+        let needed = |name: &str| value(case, name).unwrap_or_else(|| panic!("{name} in {case}"));
+        Case {
+            file: needed("file"),
+            profile: needed("profile"),
+            definition: value(case, "definition"),
+            through: value(case, "through"),
+            element: needed("element"),
+            rule: needed("rule"),
+        }
+    };
+    text.split("[[case]]").skip(1).map(case).collect()
 }
 
 /// Whether an issue's rule (`profile|element|key`) names the element and the kind of rule that the case expects.
-fn names(issue: &Value, element: &str, rule: &str) -> bool {
+fn names(issue: &Value, case: &Case) -> bool {
+    let (element, rule) = (case.element.as_str(), case.rule.as_str());
     let found: Vec<&str> = issue["diagnostics"].as_str().unwrap_or_default().split('|').collect();
-    let [_, found_element, key] = found[..] else { return false };
+    let [definition, found_element, key] = found[..] else { return false };
+    let definition = definition.trim_start_matches("rule: ");
+    if definition.starts_with("https://kakehashi.example/") && definition != case.definition() {
+        return false;
+    }
     let (kind, detail) = rule.split_once(' ').unwrap_or((rule, ""));
+    // A choice that must not be there is named as it was written: Extension.valueString for Extension.value[x].
+    let choice = element.strip_suffix("[x]").is_some_and(|stem| found_element.starts_with(stem));
     match kind {
+        "max" if choice => key == "max",
         "invariant" => found_element == element && key == detail,
         // A wrong type shows as a target that is not allowed, or as the right type missing.
         "type" => found_element == element && matches!(key, "type" | "target" | "min"),
@@ -268,12 +304,13 @@ fn names(issue: &Value, element: &str, rule: &str) -> bool {
 async fn invalid_examples_of_the_profiles_are_refused_at_the_broken_element(app: &TestApp) {
     let (examples, cases) = (examples("invalid"), cases());
     assert_eq!(examples.len(), cases.len(), "every file has its case");
-    for [file, element, rule] in cases {
-        let (_, text, target) = examples.iter().find(|(name, _, _)| *name == file).unwrap();
+    for case in cases {
+        let (file, element, rule) = (&case.file, &case.element, &case.rule);
+        let (_, text, target) = examples.iter().find(|(name, _, _)| name == file).unwrap();
         let outcome = refused(app.request("PUT", target).text(text).send().await);
         let issues = outcome["issue"].as_array().unwrap();
         let mut errors = issues.iter().filter(|issue| issue["severity"] == "error");
-        assert!(errors.any(|issue| names(issue, &element, &rule)), "{file}: {element} {rule}: {outcome}");
+        assert!(errors.any(|issue| names(issue, &case)), "{file}: {element} {rule}: {outcome}");
         assert!(issues.iter().all(|issue| issue["expression"][0].is_string()), "{file}: {outcome}");
         app.get(target).await.expect_refusal(404);
     }

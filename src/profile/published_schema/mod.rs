@@ -103,8 +103,7 @@ impl<'r> Emitter<'r> {
     /// Emits what is asked for until nothing more is. Extension comes last: it refers only to types that are there anyway.
     fn emit_all(&mut self) {
         let mut last = None;
-        loop {
-            let Some((name, def)) = self.waiting.pop_front().or_else(|| last.take()) else { break };
+        while let Some((name, def)) = self.waiting.pop_front().or_else(|| last.take()) {
             if is_extension(def) && !self.waiting.is_empty() {
                 last = Some((name, def));
                 continue;

@@ -23,6 +23,8 @@ pub struct CodeSystem {
     /// Whether these are all codes there are.
     pub complete: bool,
     pub case_sensitive: bool,
+    /// Whether the definition says so; HL7's v2 tables do not, and differ in use.
+    case_stated: bool,
     concepts: Vec<Concept>,
     index: HashMap<Box<str>, usize>,
     /// Names of the properties that concepts may have; `None` where properties are not at hand.
@@ -71,6 +73,7 @@ impl CodeSystem {
             language: "en".to_owned(),
             complete: facts["complete"] == true,
             case_sensitive: facts["caseSensitive"] != false,
+            case_stated: !url.starts_with("http://terminology.hl7.org/CodeSystem/v2-"),
             ..CodeSystem::default()
         };
         for row in facts["concepts"].as_array().into_iter().flatten() {
@@ -97,6 +100,7 @@ impl CodeSystem {
             language: resource["language"].as_str().unwrap_or("en").to_owned(),
             complete: resource["content"] == "complete",
             case_sensitive: resource["caseSensitive"] != false,
+            case_stated: resource["caseSensitive"].is_boolean(),
             properties: Some(declared.filter_map(|one| one["code"].as_str()).map(str::to_owned).collect()),
             ..CodeSystem::default()
         };
@@ -182,6 +186,12 @@ impl CodeSystem {
             (None, true) => Membership::No,
             (None, false) => Membership::Unknown,
         }
+    }
+
+    /// The concept that a code is but for its case, where the definition does not say whether case matters.
+    pub fn in_other_case(&self, code: &str) -> Option<&Concept> {
+        let same = |concept: &&Concept| concept.code.eq_ignore_ascii_case(code);
+        self.concepts.iter().find(same).filter(|_| !self.case_stated)
     }
 
     pub fn concepts(&self) -> &[Concept] {

@@ -9,6 +9,7 @@
 //! after its commit, as its GETs are; an operation that writes would need a place in FHIR's order first.
 
 mod inputs;
+mod terminology;
 mod validate;
 
 use futures_util::future::BoxFuture;
@@ -85,6 +86,61 @@ static OPERATIONS: &[Operation] = &[
         inputs: validate::INPUTS,
         bare: Some("resource"),
         run: |app, call| Box::pin(validate::answer(app, call)),
+    },
+    Operation {
+        name: "lookup",
+        on: On::Only(&["CodeSystem"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: NOT_THERE,
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
+        inputs: terminology::lookup::INPUTS,
+        bare: None,
+        run: |app, call| Box::pin(terminology::lookup::answer(app, call)),
+    },
+    Operation {
+        name: "validate-code",
+        on: On::Only(&["CodeSystem"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: GET_OR_POST,
+        definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
+        inputs: terminology::validate_code::OF_SYSTEM,
+        bare: None,
+        run: |app, call| Box::pin(terminology::validate_code::in_system(app, call)),
+    },
+    Operation {
+        name: "validate-code",
+        on: On::Only(&["ValueSet"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: GET_OR_POST,
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
+        inputs: terminology::validate_code::OF_SET,
+        bare: Some("valueSet"),
+        run: |app, call| Box::pin(terminology::validate_code::in_set(app, call)),
+    },
+    Operation {
+        name: "expand",
+        on: On::Only(&["ValueSet"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: GET_OR_POST,
+        definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
+        inputs: terminology::expand::INPUTS,
+        bare: Some("valueSet"),
+        run: |app, call| Box::pin(terminology::expand::answer(app, call)),
+    },
+    Operation {
+        name: "translate",
+        on: On::Only(&["ConceptMap"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: GET_OR_POST,
+        definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
+        inputs: terminology::translate::INPUTS,
+        bare: None,
+        run: |app, call| Box::pin(terminology::translate::answer(app, call)),
     },
 ];
 

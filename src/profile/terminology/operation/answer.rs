@@ -70,7 +70,7 @@ fn product(product: &Dependency) -> Json {
 
 impl Expansion {
     /// The answer of `$expand`.
-    pub fn to_value_set(&self, request: &ExpandRequest<'_>, identifier: &str, timestamp: &str) -> Json {
+    pub fn to_value_set(&self, request: &ExpandRequest<'_>, timestamp: &str) -> Json {
         let mut set = Object::new();
         set.insert("resourceType", "ValueSet");
         let texts = [("url", &self.url), ("version", &self.version), ("name", &self.name), ("title", &self.title)];
@@ -81,7 +81,6 @@ impl Expansion {
         }
         set.insert("status", "active");
         let mut expansion = Object::new();
-        expansion.insert("identifier", identifier);
         expansion.insert("timestamp", timestamp);
         expansion.insert("total", count(self.total));
         if request.count.is_some() || self.offset > 0 {

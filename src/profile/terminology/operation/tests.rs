@@ -172,8 +172,7 @@ fn an_expansion_is_a_value_set_in_the_language_asked_for() {
     let request =
         ExpandRequest { display_language: Some("ja-JP"), include_designations: true, ..ExpandRequest::default() };
     let page = definitions.expand(&ValueSetRef::Url("https://example.org/all"), &request).unwrap();
-    let set =
-        serde(&page.to_value_set(&request, "urn:uuid:0b6bb8a4-63a5-4e29-9a0b-1f5f3a8f6c11", "2026-04-01T00:00:00Z"));
+    let set = serde(&page.to_value_set(&request, "2026-04-01T00:00:00Z"));
     let sub = &set["expansion"]["contains"][1];
     assert_eq!((&sub["display"], &sub["designation"][0]["language"]), (&json!("亜急性期"), &json!("ja")));
     assert_eq!(set["expansion"]["contains"][0]["display"], "Care", "there is no Japanese for it");
