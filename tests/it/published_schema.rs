@@ -8,8 +8,32 @@ use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::definitions;
+use crate::app::{TestApp, definitions};
+use crate::both;
 use crate::program::{run, text};
+
+both!(the_gateway_answers_schemas);
+
+async fn the_gateway_answers_schemas(app: &TestApp) {
+    let answer = app.get("StructureDefinition/kh-bed/$json-schema").await;
+    assert_eq!(answer.header("content-type"), "application/schema+json");
+    assert_eq!(answer.expect(200), schema(&format!("{OWN}kh-bed")));
+    for accept in ["application/schema+json", "application/json", "*/*"] {
+        let request = app.request("GET", "StructureDefinition/Location/$json-schema").header("accept", accept);
+        assert_eq!(request.send().await.expect(200), schema("Location"), "{accept}");
+    }
+    let turtle = app.request("GET", "StructureDefinition/kh-bed/$json-schema").header("accept", "text/turtle");
+    turtle.send().await.expect_refusal(406);
+    app.get("StructureDefinition/nothing/$json-schema").await.expect_refusal(404);
+    app.get("StructureDefinition/string/$json-schema").await.expect_refusal(404);
+    app.get("Location/a/$json-schema").await.expect_refusal(404);
+    let batch = json!({
+        "resourceType": "Bundle", "type": "batch",
+        "entry": [{"request": {"method": "GET", "url": "StructureDefinition/kh-bed/$json-schema"}}]
+    });
+    let held = app.post("", &batch).await.expect(200)["entry"][0]["resource"].clone();
+    assert_eq!((&held["resourceType"], &held["contentType"]), (&json!("Binary"), &json!("application/schema+json")));
+}
 
 const OWN: &str = "https://kakehashi.example/fhir/StructureDefinition/";
 
@@ -107,18 +131,20 @@ fn invalid_examples_are_invalid_or_said_to_go_unseen() {
     assert!(refused > 5 * unseen, "{refused} refused, {unseen} unseen");
 }
 
+type Change<'c> = &'c dyn Fn(&mut Value);
+
 /// One change each to a valid bed: what the vocabulary can say is caught.
 #[test]
 fn what_the_vocabulary_can_say_is_caught() {
     let bed = read(&folder("examples/kh-bed--bed-3e-301-1.json"));
     let validator = compiled(&schema(&format!("{OWN}kh-bed")));
-    let with = |change: &dyn Fn(&mut Value)| {
+    let with = |change: Change| {
         let mut changed = bed.clone();
         change(&mut changed);
         validator.is_valid(&changed)
     };
     assert!(with(&|_| ()));
-    let wrong: [(&str, &dyn Fn(&mut Value)); 14] = [
+    let wrong: [(&str, Change); 14] = [
         ("another type", &|bed| bed["resourceType"] = json!("Patient")),
         ("an unknown member", &|bed| bed["nmae"] = json!("x")),
         ("a missing element", &|bed| drop(bed.as_object_mut().unwrap().remove("name"))),
