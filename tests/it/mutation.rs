@@ -15,8 +15,9 @@ use crate::expectation::{Breach, breaches};
 /// Mutants tried of one example: of a longer list, every second or third, and so on.
 const MOST: usize = 300;
 
-/// One in so many is written out where `KAKEHASHI_MUTANTS` names a file (`conformance/local-profiles.md`).
-const SAMPLED: usize = 20;
+/// Names the file that the mutants are written to, with our verdicts, to have another validator judge them
+/// (`conformance/local-profiles.md`).
+const MUTANTS_FILE: &str = "KAKEHASHI_MUTANTS";
 
 /// A changed example: what was done, and where.
 struct Mutant {
@@ -227,8 +228,8 @@ struct Tally {
     /// Refused, though no breach is known: an invariant, a form, JSON itself.
     open_refused: usize,
     wrong: Vec<String>,
-    /// For the comparison with another validator: mutants with our verdict.
-    sample: Vec<String>,
+    /// The mutants with our verdicts, where they are asked for.
+    rows: Vec<String>,
 }
 
 fn tally(contract: &Contract, file: &str, example: &Value) -> Tally {
@@ -249,11 +250,10 @@ fn tally(contract: &Contract, file: &str, example: &Value) -> Tally {
             Verdict::Elsewhere => wrong("refused elsewhere"),
             Verdict::Passed => wrong("not refused"),
         }
-        if tally.made % SAMPLED == 0 {
+        if std::env::var_os(MUTANTS_FILE).is_some() {
             let valid = !issues.iter().any(Issue::is_error);
-            let row =
-                json!({"id": format!("{file} {}", mutant.name), "text": mutant.resource.to_string(), "ours": valid});
-            tally.sample.push(row.to_string());
+            let name = format!("{file} {}", mutant.name);
+            tally.rows.push(json!({"id": name, "text": mutant.resource.to_string(), "ours": valid}).to_string());
         }
         tally.made += 1;
     }
@@ -283,8 +283,8 @@ fn what_breaks_a_rule_is_refused_at_its_place() {
     println!("{made} mutants of {} examples, at least {fewest} of one", tallies.len());
     println!("{} break a rule for sure; {told} of them are refused at its place", made - open);
     println!("{} of the other {open} are refused, too", sum(|tally| tally.open_refused));
-    if let Ok(path) = std::env::var("KAKEHASHI_MUTANTS") {
-        let rows: Vec<&str> = tallies.iter().flat_map(|tally| &tally.sample).map(String::as_str).collect();
+    if let Some(path) = std::env::var_os(MUTANTS_FILE) {
+        let rows: Vec<&str> = tallies.iter().flat_map(|tally| &tally.rows).map(String::as_str).collect();
         std::fs::write(path, rows.join("\n")).unwrap();
     }
     let wrong: Vec<&String> = tallies.iter().flat_map(|tally| &tally.wrong).collect();
