@@ -99,13 +99,11 @@ impl Gateway {
         let found = present(self.current(key).await?, key)?;
         standing.check(key, Some(&found))?;
         let content = self.patched(&found, patch)?;
-        if let Some(invalid) = self.invalid(&content.tree) {
-            return Err(invalid);
-        }
+        let findings = self.check(&content.tree)?;
         let draft = self.draft(&content, &key.rtype, &key.id);
         let action = Action::Put { draft, method: Method::Patch };
         let step = Step { key: key.clone(), expect: Expect::Unmoved(found.version), action };
-        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await
+        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }, findings).await
     }
 
     /// The content that comes out of a patch; not validated.

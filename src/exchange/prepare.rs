@@ -38,10 +38,11 @@ impl Gateway {
         parse(text, self.json_limits()).is_err_and(|error| error.kind == SyntaxErrorKind::DuplicateKey)
     }
 
-    /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
-    pub(super) fn invalid(&self, tree: &Json) -> Option<Error> {
-        let issues = self.definitions.validate(tree);
-        issues.iter().any(Issue::is_error).then(|| Error::unprocessable(issues))
+    /// Judges content by base R4 and the profiles that apply, as far as its type's policy has it. Answers what is to be told
+    /// of content that can be written.
+    pub(super) fn check(&self, tree: &Json) -> Result<Vec<Issue>> {
+        let issues = self.policy.findings(&self.definitions, tree);
+        if issues.iter().any(Issue::is_error) { Err(Error::unprocessable(issues)) } else { Ok(issues) }
     }
 
     /// Makes content ready to be stored under `id`.
@@ -63,20 +64,13 @@ pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<I
 
 /// The same, held to more or less than usual.
 pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: &Validation) -> Vec<Issue> {
-    let mut issues = match read_json(body, Limits { depth }) {
-        Ok(tree) => check_tree(definitions, &tree, how),
+    let checked = read_json(body, Limits { depth }).and_then(|tree| keeps_rules(definitions, &tree).map(|()| tree));
+    let mut issues = match checked {
+        Ok(tree) => definitions.validate_as(&tree, how),
         Err(error) => error.issues,
     };
     locate_issues(&mut issues, body);
     issues
-}
-
-/// Every finding about a tree: by the JSON rules, or, where it keeps them, by the definitions.
-pub(super) fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
-    match keeps_rules(definitions, tree) {
-        Ok(()) => definitions.validate_as(tree, how),
-        Err(error) => error.issues,
-    }
 }
 
 /// Parses JSON of any kind (a resource, a JSON Patch).

@@ -37,6 +37,7 @@ mod own_profile;
 mod packages;
 mod patch;
 mod places;
+mod policy;
 mod profile_rules;
 mod program;
 mod race;
