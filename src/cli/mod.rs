@@ -3,6 +3,7 @@
 mod demo;
 mod files;
 mod import;
+mod reload;
 mod report;
 mod sarif;
 mod serve;

@@ -42,6 +42,7 @@ mod program;
 mod race;
 mod read;
 mod reindex;
+mod reload;
 mod schema;
 mod search;
 mod terminology;
