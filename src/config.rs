@@ -10,7 +10,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::RequestLimits;
+use crate::exchange::{Enforcement, Policy, RequestLimits, TypePolicies};
 use crate::profile;
 use crate::store::WriterSettings;
 
@@ -38,12 +38,14 @@ pub struct Config {
     pub writing: WriterSettings,
     pub body_timeout: Duration,
     pub strictness: profile::Settings,
+    /// What becomes of content that breaks the rules.
+    pub policy: Policy,
     /// Days that a row of the outbox is kept.
     pub outbox_days: u32,
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 21] = [
+pub const SETTINGS: [(&str, &str, &str); 23] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -62,6 +64,12 @@ pub const SETTINGS: [(&str, &str, &str); 21] = [
     ("write_queue", "4096", "writes that may wait for one writer"),
     ("write_deadline_seconds", "10", "time for which a write is tried before it is answered 503"),
     ("outbox_days", "7", "days for which the outbox keeps what no delivery has taken"),
+    (
+        "validation",
+        "enforce",
+        "what breaks base R4 or a profile: enforce (422), warn (written, and told) or off (written without a look)",
+    ),
+    ("validation_by_type", "", "the same for single types, such as Observation=warn,Basic=off"),
     ("refuse_unmatched", "false", "refuse resources that no profile rule matches, of types that have rules"),
     ("refuse_unknown_extensions", "false", "refuse extensions without a loaded definition"),
     ("refuse_unknown_profiles", "false", "refuse meta.profile values that are not loaded"),
@@ -133,6 +141,10 @@ impl Reader {
                 refuse_unmatched: self.parse("refuse_unmatched", false),
                 refuse_unknown_extensions: self.parse("refuse_unknown_extensions", false),
                 refuse_unknown_profiles: self.parse("refuse_unknown_profiles", false),
+            },
+            policy: Policy {
+                usual: self.parse("validation", Enforcement::Enforce),
+                by_type: self.parse("validation_by_type", TypePolicies::default()),
             },
             outbox_days: self.parse("outbox_days", 7),
         };
@@ -220,6 +232,14 @@ mod tests {
         assert_eq!(config.limits.body, RequestLimits::default().body);
         assert_eq!(config.writing.group, WriterSettings::default().group);
         assert_eq!(config.outbox_days, 7);
+    }
+
+    #[test]
+    fn validation_is_set_for_all_types_and_for_single_ones() {
+        let config = load(&[("validation", "warn"), ("validation_by_type", "Basic=off")]).unwrap();
+        assert_eq!((config.policy.of("Patient"), config.policy.of("Basic")), (Enforcement::Warn, Enforcement::Off));
+        assert_eq!(load(&[]).unwrap().policy, Policy::default());
+        assert_eq!(load(&[("validation", "loose"), ("validation_by_type", "Basic")]).unwrap_err().len(), 2);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use clap::Args;
 use futures_util::StreamExt;
 
 use crate::access::Caller;
-use crate::clock::SystemClock;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Gateway, Imported};
 
 use super::files::{self, Item};
-use super::{Common, failed, load_definitions, open_migrated, progress};
+use super::serve::start_gateway;
+use super::{Common, failed, progress};
 
 /// Items on their way at a time: enough for writers to share commits.
 const AT_A_TIME: usize = 128;
@@ -37,10 +37,7 @@ pub struct Report {
 
 pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode> {
     let config = common.config(Vec::new())?;
-    let definitions = Arc::new(load_definitions(&config)?);
-    let database = open_migrated(&config).await?;
-    let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
-    let gateway = Arc::new(gateway.map_err(|error| failed(&error))?);
+    let gateway = Arc::new(start_gateway(&config).await?);
     let mut found = Vec::new();
     for path in &args.paths {
         files::find(path, &mut found).map_err(|error| failed(&format!("{}: {error}", path.display())))?;

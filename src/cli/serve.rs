@@ -56,10 +56,7 @@ impl ServeArgs {
 
 pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode> {
     let config = common.config(args.flags())?;
-    let definitions = Arc::new(load_definitions(&config)?);
-    let database = open_migrated(&config).await?;
-    let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
-    let gateway = Arc::new(gateway.map_err(|error| failed(&error))?);
+    let gateway = Arc::new(start_gateway(&config).await?);
     let listener = TcpListener::bind(config.listen).await.map_err(|error| failed(&error))?;
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let plan = Plan { seed: args.demo_seed, ..Plan::default() };
@@ -82,6 +79,18 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A gateway on the configured definitions and database.
+pub(super) async fn start_gateway(config: &Config) -> Result<Gateway, ExitCode> {
+    let definitions = Arc::new(load_definitions(config)?);
+    let unknown = config.policy.unknown_types(&definitions);
+    if !unknown.is_empty() {
+        return Err(failed(&format!("validation_by_type: R4 has no resource type {}", unknown.join(", "))));
+    }
+    let database = open_migrated(config).await?;
+    let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
+    Ok(gateway.map_err(|error| failed(&error))?.with_policy(config.policy.clone()))
 }
 
 /// Stops a task that would go on for ever.

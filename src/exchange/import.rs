@@ -10,7 +10,7 @@ use crate::fhir::outcome::IssueCode;
 use super::bundle::{EntryRequest, Verb, entry_requests};
 use super::prepare::Content;
 use super::transaction::EntryResponse;
-use super::types::Written;
+use super::types::Done;
 use super::{Gateway, Standing};
 
 /// What an item brought.
@@ -131,9 +131,12 @@ fn count(answers: &[EntryResponse]) -> Imported {
     let mut imported = Imported::default();
     for answer in answers {
         match answer {
-            EntryResponse::Written(Written::Created(_)) => imported.created += 1,
-            EntryResponse::Written(Written::Updated(_)) | EntryResponse::Deleted(Some(_)) => imported.updated += 1,
-            EntryResponse::Written(Written::Unchanged(_) | Written::Existing(_)) => imported.unchanged += 1,
+            EntryResponse::Written(written) => match written.done {
+                Done::Created => imported.created += 1,
+                Done::Updated => imported.updated += 1,
+                Done::Unchanged | Done::Existing => imported.unchanged += 1,
+            },
+            EntryResponse::Deleted(Some(_)) => imported.updated += 1,
             EntryResponse::Deleted(None) | EntryResponse::Read(_) | EntryResponse::Deferred => {}
         }
     }

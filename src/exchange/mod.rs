@@ -8,6 +8,7 @@ mod history;
 mod import;
 mod patch;
 mod plan;
+mod policy;
 mod prepare;
 mod read;
 mod references;
@@ -38,12 +39,13 @@ pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
+pub use policy::{Enforcement, NoPolicy, Policy, TypePolicies};
 pub use prepare::{Content, check_rules, check_text, check_text_as};
 pub use read::Freshness;
 pub use search::{SearchPage, SearchQuery};
 pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};
-pub use types::Written;
+pub use types::{Done, Written};
 pub use validate::{Mode, Question};
 
 /// What one request may cost.
@@ -71,6 +73,8 @@ pub struct Gateway {
     pub definitions: Arc<Definitions>,
     pub database: Database,
     pub limits: RequestLimits,
+    /// What becomes of content that breaks the rules.
+    pub policy: Policy,
     writers: Writers,
     /// How long a use case plans anew when others are faster.
     patience: Duration,
@@ -87,7 +91,14 @@ impl Gateway {
     ) -> std::result::Result<Gateway, StoreError> {
         let derive: Arc<dyn Derive> = Arc::new(Deriver);
         let writers = Writers::start(&database, &derive, &clock, writing)?;
-        Ok(Gateway { definitions, database, limits, writers, patience: writing.deadline })
+        let (policy, patience) = (Policy::default(), writing.deadline);
+        Ok(Gateway { definitions, database, limits, policy, writers, patience })
+    }
+
+    /// The same with a policy other than to enforce all rules.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Gateway {
+        Gateway { policy, ..self }
     }
 
     /// Whether nothing was ever stored.

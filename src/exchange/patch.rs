@@ -9,7 +9,7 @@ use crate::fhir::patch::{PatchError, PatchErrorKind, fhirpath_patch, json_patch}
 use crate::profile::Definitions;
 use crate::store::{Action, Assertion, Criteria, Expect, Method, Step, Unit, Version};
 
-use super::prepare::{Content, check_rules, read_json};
+use super::prepare::{Content, keeps_rules, read_json};
 use super::read::present;
 use super::{Gateway, Planned, Standing, Written, origin, settle};
 
@@ -76,7 +76,7 @@ impl Gateway {
     pub(super) fn read_patch(&self, form: PatchForm, body: &[u8]) -> Result<Patch> {
         let document = read_json(body, self.json_limits())?;
         if form == PatchForm::FhirPath {
-            check_rules(&document)?;
+            keeps_rules(&self.definitions, &document)?;
             if document.get_str("resourceType") != Some("Parameters") {
                 return Err(Error::bad_request(Issue::error(
                     IssueCode::Structure,
@@ -99,13 +99,11 @@ impl Gateway {
         let found = present(self.current(key).await?, key)?;
         standing.check(key, Some(&found))?;
         let content = self.patched(&found, patch)?;
-        if let Some(invalid) = self.invalid(&content.tree) {
-            return Err(invalid);
-        }
+        let findings = self.check(&content.tree)?;
         let draft = self.draft(&content, &key.rtype, &key.id);
         let action = Action::Put { draft, method: Method::Patch };
         let step = Step { key: key.clone(), expect: Expect::Unmoved(found.version), action };
-        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await
+        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }, findings).await
     }
 
     /// The content that comes out of a patch; not validated.
@@ -120,7 +118,7 @@ impl Gateway {
         applied.map_err(patch_error)?;
         check_identity(&tree, &found.key.rtype, &found.key.id)?;
         if !check_fhir_rules(&tree).is_empty() {
-            let broken = check_rules(&tree).err().map(|error| error.issues).unwrap_or_default();
+            let broken = keeps_rules(&self.definitions, &tree).err().map(|error| error.issues).unwrap_or_default();
             return Err(Error::unprocessable(broken));
         }
         Ok(Content { text: to_compact(&tree), tree })

@@ -23,7 +23,7 @@ impl Gateway {
     /// Reads a resource. 400 where it is not FHIR JSON; 413 where it nests too deep.
     pub fn parse(&self, body: &[u8]) -> Result<Content> {
         let tree = read_json(body, self.json_limits())?;
-        check_rules(&tree)?;
+        keeps_rules(&self.definitions, &tree)?;
         let text = String::from_utf8_lossy(body).into_owned();
         Ok(Content { text, tree })
     }
@@ -38,10 +38,11 @@ impl Gateway {
         parse(text, self.json_limits()).is_err_and(|error| error.kind == SyntaxErrorKind::DuplicateKey)
     }
 
-    /// Errors of the content, by base R4 and the profiles that apply; warnings are left aside.
-    pub(super) fn invalid(&self, tree: &Json) -> Option<Error> {
-        let issues = self.definitions.validate(tree);
-        issues.iter().any(Issue::is_error).then(|| Error::unprocessable(issues))
+    /// Judges content by base R4 and the profiles that apply, as far as its type's policy has it. Answers what is to be told
+    /// of content that can be written.
+    pub(super) fn check(&self, tree: &Json) -> Result<Vec<Issue>> {
+        let issues = self.policy.findings(&self.definitions, tree);
+        if issues.iter().any(Issue::is_error) { Err(Error::unprocessable(issues)) } else { Ok(issues) }
     }
 
     /// Makes content ready to be stored under `id`.
@@ -63,25 +64,28 @@ pub fn check_text(definitions: &Definitions, body: &[u8], depth: usize) -> Vec<I
 
 /// The same, held to more or less than usual.
 pub fn check_text_as(definitions: &Definitions, body: &[u8], depth: usize, how: &Validation) -> Vec<Issue> {
-    let mut issues = match read_json(body, Limits { depth }) {
-        Ok(tree) => check_tree(definitions, &tree, how),
+    let checked = read_json(body, Limits { depth }).and_then(|tree| keeps_rules(definitions, &tree).map(|()| tree));
+    let mut issues = match checked {
+        Ok(tree) => definitions.validate_as(&tree, how),
         Err(error) => error.issues,
     };
     locate_issues(&mut issues, body);
     issues
 }
 
-/// Every finding about a tree: by the JSON rules, or, where it keeps them, by the definitions.
-pub(super) fn check_tree(definitions: &Definitions, tree: &Json, how: &Validation) -> Vec<Issue> {
-    match check_rules(tree) {
-        Ok(()) => definitions.validate_as(tree, how),
-        Err(error) => error.issues,
-    }
-}
-
 /// Parses JSON of any kind (a resource, a JSON Patch).
 pub(super) fn read_json(body: &[u8], limits: Limits) -> Result<Json> {
-    parse(body, limits).map_err(syntax_error)
+    parse(body, limits).map_err(|error| syntax_error(error, type_named_in(body)))
+}
+
+/// The type that a text names, where it cannot be read whole: for the words about it alone.
+fn type_named_in(body: &[u8]) -> &str {
+    let head = &body[..body.len().min(4096)];
+    let head = std::str::from_utf8(head).or_else(|error| std::str::from_utf8(&head[..error.valid_up_to()]));
+    let value = head.ok().and_then(|head| head.split_once("\"resourceType\"")?.1.trim_start().strip_prefix(':'));
+    let name =
+        value.and_then(|value| value.trim_start().strip_prefix('"')?.split_once('"')).map_or("", |(name, _)| name);
+    if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name } else { "" }
 }
 
 /// The resource's own type must be the URL's.
@@ -114,7 +118,7 @@ pub(super) fn check_id(tree: &Json, rtype: &ResourceType, id: &ResourceId) -> Re
     Err(Error::bad_request(Issue::error(IssueCode::Invalid, ja, en).at(rtype.as_str(), "/id")))
 }
 
-fn syntax_error(error: SyntaxError) -> Error {
+fn syntax_error(error: SyntaxError, root: &str) -> Error {
     let place = format!("({}:{})", error.place.line, error.place.column);
     let (ja, en) = match error.kind {
         SyntaxErrorKind::NotUtf8 => ("本文が UTF-8 ではありません。", "The body is not UTF-8."),
@@ -137,7 +141,17 @@ fn syntax_error(error: SyntaxError) -> Error {
     let code = if kind == ErrorKind::TooLarge { IssueCode::TooLong } else { IssueCode::Structure };
     let issue =
         Issue::new(crate::fhir::outcome::Severity::Fatal, code, format!("{ja} {place}"), format!("{en} {place}"));
-    Error::new(kind, Issue { place: Some(error.place), ..issue.at("", error.pointer) })
+    Error::new(kind, Issue { place: Some(error.place), ..issue.at(root, error.pointer) })
+}
+
+/// The JSON rules, with findings whose expressions name the types of choices.
+pub(super) fn keeps_rules(definitions: &Definitions, tree: &Json) -> Result<()> {
+    check_rules(tree).map_err(|mut error| {
+        for issue in &mut error.issues {
+            issue.expression = issue.pointer.as_deref().map(|pointer| definitions.expression(tree, pointer));
+        }
+        error
+    })
 }
 
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.

@@ -18,11 +18,15 @@ use crate::store::{
 };
 
 use super::bundle::EntryRequest;
+use super::create::written;
 use super::plan::{Deed, Plan, Planning};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
 use super::{Deriver, Gateway, Planned, Standing, origin, settle};
+
+/// What validation found and did not refuse, by the entry's place in the Bundle.
+type Findings = HashMap<usize, Vec<Issue>>;
 
 /// What became of an entry.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl Gateway {
         if faults.is_empty() {
             self.link(&mut plans, &order, &mut planning).await?;
         }
-        self.judge(&plans, &order, faults).await?;
+        let findings = self.judge(&plans, &order, faults).await?;
         let unit = self.unit(&plans, planning.assertions, caller, digest);
         let results = match self.apply(unit).await {
             Ok(results) => results,
@@ -85,7 +89,7 @@ impl Gateway {
             }
             Err(error) => return Err(error.into()),
         };
-        self.responses(plans, &order, results).await
+        self.responses(plans, &order, results, findings).await
     }
 
     /// Gives every reference its final form.
@@ -181,12 +185,13 @@ impl Gateway {
         Ok((plans, faults))
     }
 
-    /// Refuses what is at fault or has invalid content.
-    async fn judge(&self, plans: &[Plan], order: &[&EntryRequest], mut faults: Vec<Error>) -> Result<()> {
-        faults.extend(self.invalid_entries(plans, order).await);
+    /// Refuses what is at fault or has invalid content; else what is to be told of the entries' contents.
+    async fn judge(&self, plans: &[Plan], order: &[&EntryRequest], mut faults: Vec<Error>) -> Result<Findings> {
+        let (invalid, findings) = self.check_entries(plans, order).await;
+        faults.extend(invalid);
         match first_told(faults) {
             Some(first) => Err(self.first_refusal(plans, order, first).await),
-            None => Ok(()),
+            None => Ok(findings),
         }
     }
 
@@ -206,17 +211,21 @@ impl Gateway {
     }
 
     /// Thousands of entries take a while: others have their turn in between.
-    async fn invalid_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> Vec<Error> {
-        let mut found = Vec::new();
+    async fn check_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> (Vec<Error>, Findings) {
+        let (mut invalid, mut findings) = (Vec::new(), Findings::new());
         for some in plans.chunks(64) {
-            let invalid = |plan: &Plan| {
-                let Deed::Put { content, .. } = &plan.deed else { return None };
-                Some(self.invalid(&content.tree)?.within_entry(order[plan.entry].index))
-            };
-            found.extend(some.iter().filter_map(invalid));
+            for plan in some {
+                let Deed::Put { content, .. } = &plan.deed else { continue };
+                let index = order[plan.entry].index;
+                match self.check(&content.tree) {
+                    Ok(found) if found.is_empty() => {}
+                    Ok(found) => drop(findings.insert(index, found)),
+                    Err(error) => invalid.push(error.within_entry(index)),
+                }
+            }
             tokio::task::yield_now().await;
         }
-        found
+        (invalid, findings)
     }
 
     /// Versions that do not stand, and reads of what neither stands nor is written here.
@@ -261,6 +270,7 @@ impl Gateway {
         plans: Vec<Plan>,
         order: &[&EntryRequest],
         results: Vec<StepResult>,
+        mut findings: Findings,
     ) -> Result<Planned<Vec<EntryResponse>>> {
         let mut results = results.into_iter();
         let mut answers: Vec<(usize, EntryResponse)> = Vec::with_capacity(plans.len());
@@ -270,10 +280,14 @@ impl Gateway {
                 Deed::Nothing => EntryResponse::Deleted(None),
                 Deed::Deferred => EntryResponse::Deferred,
                 Deed::Existing { .. } => match results.next() {
-                    Some(StepResult::Read(version)) => EntryResponse::Written(Written::Existing(version)),
+                    Some(StepResult::Read(version)) => EntryResponse::Written(Written::existing(version)),
                     _ => return Ok(Planned::Moved),
                 },
-                _ => response(results.next()).ok_or_else(|| Error::internal("an entry without its result", &index))?,
+                _ => {
+                    let found = findings.remove(&index).unwrap_or_default();
+                    let answer = results.next().and_then(|result| response(result, found));
+                    answer.ok_or_else(|| Error::internal("an entry without its result", &index))?
+                }
             };
             answers.push((index, answer));
         }
@@ -293,14 +307,12 @@ fn names_a_version(entry: &EntryRequest, full_url: &str) -> bool {
     content.text.contains(&format!("{relative}/_history/"))
 }
 
-fn response(result: Option<StepResult>) -> Option<EntryResponse> {
-    Some(match result? {
-        StepResult::Written { version, created: true } => EntryResponse::Written(Written::Created(version)),
-        StepResult::Written { version, created: false } => EntryResponse::Written(Written::Updated(version)),
-        StepResult::Unchanged(version) => EntryResponse::Written(Written::Unchanged(version)),
-        StepResult::Deleted { version } => EntryResponse::Deleted(version),
-        StepResult::Read(version) => EntryResponse::Read(version),
-    })
+fn response(result: StepResult, findings: Vec<Issue>) -> Option<EntryResponse> {
+    match result {
+        StepResult::Deleted { version } => Some(EntryResponse::Deleted(version)),
+        StepResult::Read(version) => Some(EntryResponse::Read(version)),
+        result => written(result, findings).map(EntryResponse::Written),
+    }
 }
 
 fn written_rows(plan: &Plan) -> Option<(ResourceKey, Derived)> {

@@ -10,32 +10,29 @@ use super::Gateway;
 
 /// A write that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    Created(Version),
-    Updated(Version),
-    /// The content was the same: the standing version.
-    Unchanged(Version),
+pub struct Written {
+    pub done: Done,
+    /// The version that stands now.
+    pub version: Version,
+    /// What validation found and did not refuse.
+    pub findings: Vec<Issue>,
+}
+
+/// What a write came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    Created,
+    Updated,
+    /// The content was the same.
+    Unchanged,
     /// A conditional create found this one.
-    Existing(Version),
+    Existing,
 }
 
 impl Written {
-    pub fn version(&self) -> &Version {
-        match self {
-            Written::Created(version)
-            | Written::Updated(version)
-            | Written::Unchanged(version)
-            | Written::Existing(version) => version,
-        }
-    }
-
-    pub fn into_version(self) -> Version {
-        match self {
-            Written::Created(version)
-            | Written::Updated(version)
-            | Written::Unchanged(version)
-            | Written::Existing(version) => version,
-        }
+    /// A resource that was there already: nothing was judged.
+    pub fn existing(version: Version) -> Written {
+        Written { done: Done::Existing, version, findings: Vec::new() }
     }
 }
 

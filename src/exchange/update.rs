@@ -16,12 +16,15 @@ impl Gateway {
         let content = self.parse(body)?;
         check_type(&content.tree, &key.rtype)?;
         check_id(&content.tree, &key.rtype, &key.id)?;
-        if let Some(invalid) = self.invalid(&content.tree) {
-            // 412 comes before 422.
-            self.check_standing(key, standing).await?;
-            return Err(invalid);
-        }
-        settle!(self, self.try_put(caller, key, &content, standing))
+        let findings = match self.check(&content.tree) {
+            Ok(findings) => findings,
+            Err(invalid) => {
+                // 412 comes before 422.
+                self.check_standing(key, standing).await?;
+                return Err(invalid);
+            }
+        };
+        settle!(self, self.try_put(caller, key, &content, &findings, standing))
     }
 
     async fn try_put(
@@ -29,10 +32,11 @@ impl Gateway {
         caller: &Caller,
         key: &ResourceKey,
         content: &Content,
+        findings: &[Issue],
         standing: Standing,
     ) -> Result<Planned<Written>> {
         let expect = self.expectation(key, standing).await?;
-        self.put(caller, key, content, expect, Vec::new()).await
+        self.put(caller, key, (content, findings), expect, Vec::new()).await
     }
 
     /// What the write itself has to hold to, after what can be told now: 412 where `standing` is broken already.
@@ -72,19 +76,21 @@ impl Gateway {
     ) -> Result<Planned<Written>> {
         let found = self.single_match(criteria, "URL").await?;
         let target = self.conditional_target(criteria, found.as_ref(), content, standing).await;
-        let (target, invalid) = match (target, self.invalid(&content.tree)) {
+        let ((id, expect), checked) = match (target, self.check(&content.tree)) {
             // 422 comes before 409.
-            (Err(error), Some(invalid)) if error.kind > invalid.kind => return Err(invalid),
-            (target, invalid) => (target?, invalid),
+            (Err(error), Err(invalid)) if error.kind > invalid.kind => return Err(invalid),
+            (target, checked) => (target?, checked),
         };
-        let (id, expect) = target;
         let key = ResourceKey { rtype: criteria.rtype.clone(), id };
-        if let Some(invalid) = invalid {
-            self.check_standing(&key, standing).await?;
-            return Err(invalid);
-        }
+        let findings = match checked {
+            Ok(findings) => findings,
+            Err(invalid) => {
+                self.check_standing(&key, standing).await?;
+                return Err(invalid);
+            }
+        };
         let assertion = Assertion { criteria: criteria.clone(), matches: found.into_iter().collect() };
-        self.put(caller, &key, content, expect, vec![assertion]).await
+        self.put(caller, &key, (content, &findings), expect, vec![assertion]).await
     }
 
     /// Which resource a conditional update writes, and what must hold of it.
@@ -126,13 +132,14 @@ impl Gateway {
         &self,
         caller: &Caller,
         key: &ResourceKey,
-        content: &Content,
+        (content, findings): (&Content, &[Issue]),
         expect: Expect,
         assertions: Vec<Assertion>,
     ) -> Result<Planned<Written>> {
         let draft = self.draft(content, &key.rtype, &key.id);
         let step = Step { key: key.clone(), expect, action: Action::Put { draft, method: Method::Put } };
-        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await
+        let unit = Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) };
+        self.write(unit, findings.to_vec()).await
     }
 
     /// 412 comes before 422: content that is invalid and whose condition is broken is told the latter.

@@ -8,7 +8,7 @@ use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{Interaction, Validation};
 use crate::store::{self, Refusal};
 
-use super::prepare::{check_id, check_tree, check_type};
+use super::prepare::{check_id, check_type, keeps_rules};
 use super::{Gateway, Standing};
 
 /// As which request a resource is judged (R4 `valueset-resource-validation-mode.html`).
@@ -48,7 +48,12 @@ impl Gateway {
     /// All findings, errors first: the content's, and what the URL's interaction would be refused for.
     pub fn validate(&self, question: &Question<'_>, resource: &Json) -> Vec<Issue> {
         let mut issues = self.unfit(question, resource);
-        issues.extend(check_tree(&self.definitions, resource, &question.how));
+        let writes = matches!(question.mode, Mode::Create | Mode::Update) && question.how == Validation::default();
+        issues.extend(match keeps_rules(&self.definitions, resource) {
+            Err(error) => error.issues,
+            Ok(()) if writes => self.policy.findings(&self.definitions, resource),
+            Ok(()) => self.definitions.validate_as(resource, &question.how),
+        });
         issues.sort_by_key(|issue| !issue.is_error());
         issues
     }

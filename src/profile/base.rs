@@ -40,6 +40,7 @@ pub fn compile(name: &str, facts: TypeFacts) -> Structure {
         is_profile: false,
         shapes: shapes.collect(),
         contexts: Vec::new(),
+        context_invariants: Vec::new(),
     }
 }
 

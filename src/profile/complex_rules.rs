@@ -9,7 +9,8 @@ use crate::fhir::outcome::Issue;
 use super::format;
 use super::issue;
 use super::resolution::named_type;
-use super::shape::{Element, Kind, Structure, TypeRef};
+use super::shape::{Element, Structure, TypeRef};
+use super::slicing::Openness;
 use super::walk::Walk;
 
 /// The parser's limit of nesting is lower.
@@ -24,8 +25,10 @@ impl<'a> Walk<'a> {
             "Period" => self.period(value),
             "Narrative" => self.narrative(value),
             "Identifier" => self.identifier(value),
-            "Coding" => self.coding(value),
-            "Quantity" | "Age" | "Count" | "Distance" | "Duration" => self.unit(value),
+            "Coding" if self.absolute_system("Coding", value) => self.coding(value),
+            "Quantity" | "Age" | "Count" | "Distance" | "Duration" if self.absolute_system("Quantity", value) => {
+                self.unit(value);
+            }
             _ => {}
         }
     }
@@ -53,11 +56,9 @@ impl<'a> Walk<'a> {
             .filter(|structure| structure.is_profile && structure.type_name == "Extension")
         {
             Some(structure) => {
-                if !self.fits(structure, element) {
-                    let ours = self.inner.registry.is_local(&structure.name);
-                    self.report(issue::extension_context(structure, ours));
-                }
+                self.extension_context(structure, element);
                 self.object(structure, 0, value);
+                self.parts(structure, value);
             }
             None => {
                 let refuse = self.inner.settings.refuse_unknown_extensions;
@@ -66,27 +67,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether an extension may stand in the object that `element` (its `extension`) belongs to, as far as the
-    /// object's own type tells: a context such as `Patient.name` is not held against a HumanName.
-    fn fits(&self, extension: &Structure, element: &Element) -> bool {
-        let holder = element.path.rsplit_once('.').map_or("", |(holder, _)| holder);
-        let type_name = holder.split('.').next().unwrap_or_default();
-        let registry = &self.inner.registry;
-        let Some(structure) = registry.base(type_name) else { return true };
-        let inner_type = structure.kind != Kind::Resource;
-        let general = |name: &str| registry.chain(structure).any(|base| base.name == name);
-        extension.contexts.is_empty()
-            || extension.contexts.iter().any(|context| {
-                let place = context.expression.as_str();
-                context.kind != "element"
-                    || matches!(place, "Element" | "BackboneElement")
-                    || place == holder
-                    // A content reference shows the path of what it repeats, not its own.
-                    || (place.contains('.') && place.rsplit('.').next() == holder.rsplit('.').next())
-                    || (holder == type_name && general(place))
-                    || (inner_type && place.contains('.'))
-                    || (type_name == "Element" && place.starts_with(|first: char| first.is_ascii_lowercase()))
-            })
+    /// A part with a plain name has no meaning but what the definition around it gives (R4 `extensibility.html`).
+    fn parts(&mut self, structure: &'a Structure, value: &'a Json) {
+        let element = structure.shapes.first().and_then(|shape| shape.element("extension"));
+        let Some(slicing) = element.and_then(|element| element.slicing.as_ref()) else { return };
+        for (index, part) in value.items("extension").iter().enumerate() {
+            let plain = part.get_str("url").is_some_and(|url| !format::scheme(url));
+            if plain
+                && slicing.rules != Openness::Closed
+                && !slicing.slices.iter().any(|slice| slice.matches(self, part, "Extension"))
+            {
+                self.within("extension", |walk| {
+                    walk.within_index(index, |walk| walk.report(issue::unknown_part(structure)))
+                });
+            }
+        }
     }
 
     /// ref-1, the form of the reference and the type of its target (R4 `references.html`).
@@ -144,11 +139,21 @@ impl<'a> Walk<'a> {
 
     /// An identifier in the system of URIs is itself one, in full (R4 `identifier-registry.html`).
     fn identifier(&mut self, value: &'a Json) {
+        self.absolute_system("Identifier", value);
         if value.get_str("system") == Some("urn:ietf:rfc:3986")
             && value.get_str("value").is_some_and(|value| !format::scheme(value))
         {
             self.within("value", |walk| walk.report(issue::identifier_not_uri()));
         }
+    }
+
+    /// Systems are absolute (R4 `datatypes.html`: Coding, Identifier, Quantity).
+    fn absolute_system(&mut self, type_name: &str, value: &'a Json) -> bool {
+        let absolute = value.get_str("system").is_none_or(format::scheme);
+        if !absolute {
+            self.within("system", |walk| walk.report(issue::relative_system(type_name)));
+        }
+        absolute
     }
 
     /// per-1: the start is not after the end, as far as both are precise.
@@ -180,7 +185,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if node.get_str("resourceType") == Some("Bundle") {
-            self.full_urls(node);
+            self.bundle(node);
         }
         if contained.is_empty() {
             return;
@@ -201,21 +206,6 @@ impl<'a> Walk<'a> {
 
     fn in_contained(&mut self, index: usize, issue: Issue) {
         self.within("contained", |walk| walk.within_index(index, |walk| walk.report(issue)));
-    }
-
-    /// A RESTful fullUrl ends in the type and id of its resource (R4 `bundle.html#bundle-unique`).
-    fn full_urls(&mut self, bundle: &'a Json) {
-        for (index, entry) in bundle.items("entry").iter().enumerate() {
-            let (Some(url), Some(resource)) = (entry.get_str("fullUrl"), entry.get("resource")) else { continue };
-            let (Some(name), Some(id)) = (resource.get_str("resourceType"), resource.get_str("id")) else { continue };
-            if url.starts_with("http") && named_type(url).is_some() && !url.ends_with(&format!("/{name}/{id}")) {
-                self.within("entry", |walk| {
-                    walk.within_index(index, |walk| {
-                        walk.within("fullUrl", |walk| walk.report(issue::full_url_differs()))
-                    })
-                });
-            }
-        }
     }
 
     pub fn canonical(&mut self, value: &'a Json) {

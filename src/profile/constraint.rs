@@ -70,12 +70,18 @@ impl Constraint {
 impl<'a> Walk<'a> {
     /// Evaluates invariants with `node` in focus. One that cannot be decided (an expression error on odd input)
     /// is reported as a warning, so that nothing passes in silence.
-    pub fn constraints(&mut self, constraints: &'a [Constraint], structure: &Structure, path: &str, node: &'a Json) {
+    pub fn constraints(
+        &mut self,
+        constraints: &'a [Constraint],
+        structure: &Structure,
+        (path, type_name): (&str, Option<&'a str>),
+        node: &'a Json,
+    ) {
         if constraints.is_empty() {
             return;
         }
         let Some(resource) = self.scopes.last().map(|scope| scope.resource) else { return };
-        let focus = Node::new(node).with_type(self.inner.type_of(structure, path));
+        let focus = Node::new(node).with_type(type_name);
         let mut context = Context::new(resource).focused(focus).with_model(self.inner);
         context.root = self.container().unwrap_or(resource);
         context.terminology = Some(self.inner);

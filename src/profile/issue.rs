@@ -143,6 +143,15 @@ pub fn extension_content(both: bool) -> Issue {
     Issue::error(IssueCode::Invariant, ja, en).rule(format!("{R4_DEFINITIONS}Extension|Extension|ext-1"))
 }
 
+pub fn unknown_part(extension: &Structure) -> Issue {
+    Issue::error(
+        IssueCode::Extension,
+        "この拡張に、この名前の部分はありません。",
+        "The extension around it has no part of this name.",
+    )
+    .rule(rule(extension, "Extension.extension", "url"))
+}
+
 pub fn relative_extension() -> Issue {
     Issue::error(
         IssueCode::Extension,
@@ -221,13 +230,10 @@ pub fn no_profile_holds(structure: &Structure, element: &Element, profiles: &[St
     .rule(rule(structure, &element.path, "profile"))
 }
 
-/// An error for the region's extensions; a warning for those published with R4, whose contexts later versions widened.
-pub fn extension_context(extension: &Structure, ours: bool) -> Issue {
+pub fn extension_context(extension: &Structure) -> Issue {
     let places: Vec<&str> = extension.contexts.iter().map(|context| context.expression.as_str()).collect();
     let places = places.join(", ");
-    let severity = if ours { Severity::Error } else { Severity::Warning };
-    Issue::new(
-        severity,
+    Issue::error(
         IssueCode::Extension,
         format!("この拡張は、ここには置けません。置ける場所: {places}。"),
         format!("This extension must not stand here. It may stand on: {places}."),
@@ -242,6 +248,19 @@ pub fn identifier_not_uri() -> Issue {
         "Where the system is urn:ietf:rfc:3986, the value must be a URI.",
     )
     .rule(format!("{R4_DEFINITIONS}Identifier|Identifier.value|uri"))
+}
+
+pub fn relative_system(type_name: &str) -> Issue {
+    Issue::error(IssueCode::Value, "system は絶対 URI でなければなりません。", "A system must be an absolute URI.")
+        .rule(format!("{R4_DEFINITIONS}{type_name}|{type_name}.system|absolute"))
+}
+
+pub fn dangling_link() -> Issue {
+    narrative(
+        "links",
+        "「#…」の先が、この文章にもリソースにもありません。",
+        "A link that begins with # leads nowhere, neither in the narrative nor in the resource.",
+    )
 }
 
 pub fn no_schema(structure: &Structure, shape: &Shape) -> Issue {
@@ -270,15 +289,6 @@ pub fn type_mismatch() -> Issue {
 pub fn duplicate_contained() -> Issue {
     Issue::error(IssueCode::Duplicate, "同じ id の内包リソースがあります。", "Another contained resource has this id.")
         .rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))
-}
-
-pub fn full_url_differs() -> Issue {
-    Issue::error(
-        IssueCode::Value,
-        "fullUrl の末尾は、リソースの 型/id と一致しなければなりません。",
-        "The end of fullUrl must be the resource's Type/id.",
-    )
-    .rule(format!("{R4_DEFINITIONS}Bundle|Bundle.entry.fullUrl|id"))
 }
 
 pub fn period_reversed() -> Issue {

@@ -13,6 +13,8 @@
 
 mod base;
 mod binding;
+mod bounds;
+mod bundle_rules;
 mod capability;
 mod code_form;
 mod completeness;
@@ -21,6 +23,7 @@ mod constraint;
 mod discriminator;
 mod engine;
 mod expression;
+mod extension_context;
 mod facts;
 mod format;
 mod inner;
@@ -231,6 +234,11 @@ impl Definitions {
         issues
     }
 
+    /// The FHIRPath of the element at a JSON pointer, with the types of choices: `Task.input[0].value.ofType(Period)`.
+    pub fn expression(&self, resource: &Json, pointer: &str) -> String {
+        expression::of_pointer(&self.inner, resource, pointer)
+    }
+
     /// The profiles that a resource is held to, beyond its base type: the rules' choice, then the declared ones
     /// that are loaded.
     pub fn selected_profiles(&self, resource: &Json) -> Vec<String> {
@@ -292,6 +300,11 @@ impl Definitions {
     pub fn element_repeats(&self, type_path: &str, name: &str) -> Option<bool> {
         let (_, shape) = self.inner.shape(type_path)?;
         inner::member_element(shape, name).map(|element| element.array)
+    }
+
+    /// The types of elements, for FHIRPath.
+    pub fn model(&self) -> &dyn crate::fhir::fhirpath::Model {
+        &self.inner
     }
 
     /// The JSON members of a type that `_summary=true` keeps.

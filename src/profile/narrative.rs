@@ -25,11 +25,42 @@ style summary tabindex target title type usemap valign value vspace width xml:la
 impl<'a> Walk<'a> {
     pub fn narrative(&mut self, value: &'a Json) {
         let Some(div) = value.get_str("div") else { return };
-        if let Err(fault) = check(div) {
-            let (key, ja, en) = fault.words();
-            self.within("div", |walk| walk.report(issue::narrative(key, ja, en)));
+        match check(div) {
+            Err(fault) => {
+                let (key, ja, en) = fault.words();
+                self.within("div", |walk| walk.report(issue::narrative(key, ja, en)));
+            }
+            Ok(anchors) if anchors.links.iter().any(|link| !self.is_anchor(&anchors, link)) => {
+                self.within("div", |walk| walk.report(issue::dangling_link()));
+            }
+            Ok(_) => {}
         }
     }
+
+    /// Whether something in the resource, or in one of its narratives, has this id.
+    fn is_anchor(&self, anchors: &Anchors<'_>, id: &str) -> bool {
+        anchors.names.contains(&id) || self.container().is_some_and(|resource| has_id(resource, id, 0))
+    }
+}
+
+fn has_id(node: &Json, id: &str, depth: usize) -> bool {
+    match node {
+        Json::Array(items) => depth < DEPTH && items.iter().any(|item| has_id(item, id, depth + 1)),
+        Json::Object(object) => {
+            let named = |div: &str| check(div).is_ok_and(|anchors| anchors.names.contains(&id));
+            object.get("id").and_then(Json::as_str) == Some(id)
+                || object.get("div").and_then(Json::as_str).is_some_and(named)
+                || depth < DEPTH && object.iter().any(|(_, value)| has_id(value, id, depth + 1))
+        }
+        _ => false,
+    }
+}
+
+/// What links inside the narrative lead to, and their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Anchors<'t> {
+    names: Vec<&'t str>,
+    links: Vec<&'t str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +100,22 @@ impl Fault {
     }
 }
 
-fn check(text: &str) -> Result<(), Fault> {
-    let mut scanner = Scanner { rest: text.trim(), open: Vec::new(), prefix: None, readable: false, done: false };
+fn check(text: &str) -> Result<Anchors<'_>, Fault> {
+    let mut scanner = Scanner {
+        rest: text.trim(),
+        open: Vec::new(),
+        prefix: None,
+        readable: false,
+        done: false,
+        anchors: Anchors::default(),
+    };
     while !scanner.rest.is_empty() {
         scanner.step()?;
     }
     if !scanner.done {
         return Err(if scanner.open.is_empty() { Fault::Root } else { Fault::Syntax });
     }
-    if scanner.readable { Ok(()) } else { Err(Fault::Blank) }
+    if scanner.readable { Ok(scanner.anchors) } else { Err(Fault::Blank) }
 }
 
 struct Scanner<'t> {
@@ -87,6 +125,7 @@ struct Scanner<'t> {
     prefix: Option<String>,
     readable: bool,
     done: bool,
+    anchors: Anchors<'t>,
 }
 
 impl<'t> Scanner<'t> {
@@ -150,7 +189,7 @@ impl<'t> Scanner<'t> {
             return Err(Fault::Root);
         }
         let mut namespaces = Vec::new();
-        let (rest, empty) = attributes(rest, &mut namespaces)?;
+        let (rest, empty) = attributes(rest, &mut namespaces, &mut self.anchors)?;
         if root {
             self.root(name, &namespaces)?;
         }
@@ -184,7 +223,11 @@ impl<'t> Scanner<'t> {
 }
 
 /// Reads attributes up to the end of the tag: what follows it, and whether the tag closes itself.
-fn attributes<'t>(mut rest: &'t str, namespaces: &mut Vec<(&'t str, &'t str)>) -> Result<(&'t str, bool), Fault> {
+fn attributes<'t>(
+    mut rest: &'t str,
+    namespaces: &mut Vec<(&'t str, &'t str)>,
+    anchors: &mut Anchors<'t>,
+) -> Result<(&'t str, bool), Fault> {
     loop {
         rest = rest.trim_start();
         if let Some(rest) = rest.strip_prefix("/>") {
@@ -211,6 +254,11 @@ fn attributes<'t>(mut rest: &'t str, namespaces: &mut Vec<(&'t str, &'t str)>) -
             return Err(Fault::Attribute);
         } else if matches!(name, "href" | "src" | "cite" | "longdesc") && runs_code(value) {
             return Err(Fault::Script);
+        }
+        match name {
+            "id" | "name" => anchors.names.push(value),
+            "href" | "src" => anchors.links.extend(value.strip_prefix('#').filter(|id| !id.is_empty())),
+            _ => {}
         }
         rest = tail;
     }
@@ -252,7 +300,13 @@ mod tests {
     use super::*;
 
     fn div(inside: &str) -> Result<(), Fault> {
-        check(&format!("<div xmlns=\"{XHTML}\">{inside}</div>"))
+        check(&format!("<div xmlns=\"{XHTML}\">{inside}</div>")).map(|_| ())
+    }
+
+    #[test]
+    fn links_and_what_they_lead_to_are_found() {
+        let text = format!("<div xmlns='{XHTML}'><p id='a'>x</p><a name='b' href='#a'>x</a><img src='#c'/></div>");
+        assert_eq!(check(&text), Ok(Anchors { names: vec!["a", "b"], links: vec!["a", "c"] }));
     }
 
     #[test]
@@ -265,7 +319,7 @@ mod tests {
         ] {
             assert_eq!(div(inside), Ok(()), "{inside}");
         }
-        assert_eq!(check(&format!("<h:div xmlns:h='{XHTML}'><h:p>a</h:p></h:div>")), Ok(()));
+        assert!(check(&format!("<h:div xmlns:h='{XHTML}'><h:p>a</h:p></h:div>")).is_ok());
     }
 
     #[test]

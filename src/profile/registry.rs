@@ -156,11 +156,6 @@ impl Registry {
         self.base(name).is_some_and(|structure| self.chain(structure).any(|base| base.name == ancestor))
     }
 
-    /// Whether the definition is the region's.
-    pub fn is_local(&self, url: &str) -> bool {
-        self.local.contains_key(url)
-    }
-
     /// The definitions that were taken, in no order.
     pub fn taken(&self) -> impl Iterator<Item = Profile<'_>> {
         self.local_sources.iter().map(|(key, (path, source))| Profile {

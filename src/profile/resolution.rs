@@ -87,7 +87,7 @@ pub fn place(value: &Json) -> usize {
 }
 
 /// `http://a/fhir` of `http://a/fhir/Patient/1`.
-fn service_base(full_url: &str) -> Option<&str> {
+pub fn service_base(full_url: &str) -> Option<&str> {
     named_type(full_url).filter(|_| full_url.starts_with("http"))?;
     let (rest, _) = without_version(full_url).rsplit_once('/')?;
     rest.rsplit_once('/').map(|(base, _)| base)

@@ -30,6 +30,8 @@ pub struct Structure {
     pub shapes: Vec<Shape>,
     /// Where an extension definition may stand.
     pub contexts: Vec<Context>,
+    /// `StructureDefinition.contextInvariant`: conditions for its use.
+    pub context_invariants: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::fhir::fhirpath::choice_type;
 
+use crate::fhir::fhirpath::Expression;
+
 use super::constraint::{Constraint, Level, is_of_every_type};
 use super::overlay::{Builder, Place};
 use super::registry::{R4_DEFINITIONS, Registry};
@@ -65,13 +67,9 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     let url = definition["url"].as_str().unwrap_or_default();
     let mut builder = Builder::new(registry);
     builder.shape(&tree, &Place { structure: base, shape: 0 });
-    let contexts = definition["context"].as_array().into_iter().flatten().filter_map(|context| {
-        Some(Context {
-            kind: context["type"].as_str()?.to_owned(),
-            expression: context["expression"].as_str()?.to_owned(),
-        })
-    });
-    let (shapes, problems) = builder.finish();
+    let (contexts, context_invariants) = contexts(definition);
+    let (shapes, mut problems) = builder.finish();
+    problems.extend(uncompilable(&contexts, &context_invariants));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -83,8 +81,30 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
         is_abstract: false,
         is_profile: true,
         shapes,
-        contexts: contexts.collect(),
+        contexts,
+        context_invariants,
     })
+}
+
+/// Where an extension may stand, and under which conditions.
+fn contexts(definition: &Value) -> (Vec<Context>, Vec<String>) {
+    let contexts = definition["context"].as_array().into_iter().flatten().filter_map(|context| {
+        Some(Context {
+            kind: context["type"].as_str()?.to_owned(),
+            expression: context["expression"].as_str()?.to_owned(),
+        })
+    });
+    let invariants = definition["contextInvariant"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    (contexts.collect(), invariants.map(str::to_owned).collect())
+}
+
+fn uncompilable(contexts: &[Context], invariants: &[String]) -> Vec<Problem> {
+    let of_contexts = contexts.iter().filter(|context| context.kind == "fhirpath").map(|context| &context.expression);
+    let refused = |name: &'static str, text: &String| {
+        Expression::compile(text).err().map(|reason| Problem::new(name, format!("{text}: {reason}")))
+    };
+    let problems = of_contexts.filter_map(|text| refused("context", text));
+    problems.chain(invariants.iter().filter_map(|text| refused("contextInvariant", text))).collect()
 }
 
 /// What a profile and those below it say, as a tree; for those that read on from another profile.

@@ -251,6 +251,5 @@ fn an_extension_stands_only_where_its_definition_says() {
     let on_patient = format!(r#"{{"resourceType":"Patient",{extension}}}"#);
     assert_eq!(found(&definitions, &on_patient), []);
     let on_location = format!(r#"{{"resourceType":"Location",{extension}}}"#);
-    let warned = (Severity::Warning, "Location.extension[0]".to_owned(), "context".to_owned());
-    assert_eq!(found(&definitions, &on_location), [warned]);
+    assert_eq!(errors(&definitions, &on_location), one("Location.extension[0]", "context"));
 }

@@ -1,16 +1,16 @@
 //! What a value must satisfy beyond its type: fixed values, patterns, bounds, lengths, bindings, invariants.
 
-use std::cmp::Ordering;
-
 use crate::fhir::json::Json;
 
+use super::bounds::{Side, beyond};
 use super::issue;
 use super::shape::{Element, Structure};
 use super::slicing::contains;
 use super::walk::Walk;
 
 impl<'a> Walk<'a> {
-    pub fn value_rules(&mut self, structure: &'a Structure, element: &'a Element, value: &'a Json) {
+    /// `type_index` tells which of the element's types the value has.
+    pub fn value_rules(&mut self, structure: &'a Structure, element: &'a Element, type_index: usize, value: &'a Json) {
         let rules = &element.rules;
         if let Some(fixed) = &rules.fixed
             && value != fixed
@@ -27,26 +27,29 @@ impl<'a> Walk<'a> {
         {
             self.report(issue::too_long(structure, element, limit, text.chars().count()));
         }
-        let below =
-            |bound: &Option<Json>, wrong| bound.as_ref().is_some_and(|bound| compare(value, bound) == Some(wrong));
-        if below(&rules.min_value, Ordering::Less) || below(&rules.max_value, Ordering::Greater) {
+        let outside = |bound: &Option<Json>, side| bound.as_ref().is_some_and(|bound| beyond(value, bound, side));
+        if outside(&rules.min_value, Side::Least) || outside(&rules.max_value, Side::Greatest) {
             self.report(issue::out_of_bounds(structure, element));
         }
         if let Some(binding) = &rules.binding {
             self.binding(structure, element, binding, value);
         }
-        self.constraints(&rules.constraints, structure, &element.path, value);
+        if !rules.constraints.is_empty() {
+            self.constraints(
+                &rules.constraints,
+                structure,
+                (&element.path, type_of(structure, element, type_index)),
+                value,
+            );
+        }
     }
 }
 
-/// Numbers by value, texts of dates and times as they sort.
-fn compare(value: &Json, bound: &Json) -> Option<Ordering> {
-    match (value, bound) {
-        (Json::Number(value), Json::Number(bound)) => {
-            let number = |text: &str| text.parse::<f64>().ok();
-            number(value.as_str())?.partial_cmp(&number(bound.as_str())?)
-        }
-        (Json::String(value), Json::String(bound)) => Some(value.cmp(bound)),
-        _ => None,
+/// The type of a value for FHIRPath: of an anonymous one its path, where the base type describes it.
+fn type_of<'a>(structure: &'a Structure, element: &'a Element, type_index: usize) -> Option<&'a str> {
+    if let Some(child) = element.child.filter(|_| !structure.is_profile) {
+        return structure.shapes.get(child).map(|shape| shape.path.as_str());
     }
+    let code = element.types.get(type_index)?.code.as_str();
+    (!matches!(code, "BackboneElement" | "Element" | "Resource" | "DomainResource")).then_some(code)
 }

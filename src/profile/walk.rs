@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
         self.object(structure, 0, node);
         for base in self.inner.registry.chain(structure).skip(1) {
             if let Some(root) = base.shapes.first() {
-                self.constraints(&root.constraints, base, &root.path, node);
+                self.constraints(&root.constraints, base, (&root.path, self.inner.type_of(base, &root.path)), node);
             }
         }
     }
@@ -253,7 +253,12 @@ impl<'a> Walk<'a> {
             Err(_) => self.report(issue::no_schema(structure, shape)),
         }
         let Some(object) = node.as_object() else { return };
-        self.constraints(&shape.constraints, structure, &shape.path, node);
+        self.constraints(
+            &shape.constraints,
+            structure,
+            (&shape.path, self.inner.type_of(structure, &shape.path)),
+            node,
+        );
         for (name, value) in object.iter() {
             if let Some(member) = shape.members.get(name)
                 && let Some(element) = shape.elements.get(member.element)
@@ -348,7 +353,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if !element.rules.is_empty() {
-            self.value_rules(structure, element, value);
+            self.value_rules(structure, element, member.type_index, value);
         }
         let Some(spec) = element.type_of(member, value) else { return };
         if !matches!(value, Json::Object(_)) {
@@ -358,7 +363,7 @@ impl<'a> Walk<'a> {
             return;
         }
         match element.child {
-            Some(child) => self.object(structure, child, value),
+            Some(child) => self.inner_object(structure, child, element, value),
             None if structure.is_profile => {}
             None if spec.code == "Resource" => self.resource(value, element.name == "contained"),
             None => {
@@ -378,6 +383,19 @@ impl<'a> Walk<'a> {
             [] => {}
             [profile] => self.type_profile(profile, value),
             several => self.any_profile(structure, element, several, value),
+        }
+    }
+
+    /// An object that the definition itself describes. Where a profile goes on into a resource (`contained`,
+    /// `entry.resource`), invariants there are about that one (`%resource`).
+    fn inner_object(&mut self, structure: &'a Structure, child: usize, element: &'a Element, value: &'a Json) {
+        let is_resource = structure.is_profile && value.get("resourceType").is_some();
+        if is_resource {
+            self.scopes.push(Scope::new(value, element.name == "contained"));
+        }
+        self.object(structure, child, value);
+        if is_resource {
+            self.scopes.pop();
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a resource to its row in the region's tables. A resource that is none of the region's kinds has no row.
 
+use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
@@ -125,8 +126,9 @@ fn reference(resource: &Json, name: &str) -> Option<String> {
 /// The id that a literal reference to `rtype` names.
 fn referred(resource: &Json, name: &str, rtype: &str) -> Option<String> {
     let reference = reference(resource, name)?;
-    let id = reference.strip_prefix(rtype)?.strip_prefix('/')?;
-    id.split('/').next().map(str::to_owned)
+    let id = reference.strip_prefix(rtype)?.strip_prefix('/')?.split('/').next()?;
+    // An index takes no text without bounds.
+    ResourceId::parse(id).map(|id| id.to_string())
 }
 
 fn extension<'a>(resource: &'a Json, name: &str) -> Option<&'a Json> {

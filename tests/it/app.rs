@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kakehashi::clock::SystemClock;
 use kakehashi::definitions::built_in;
-use kakehashi::exchange::{Gateway, RequestLimits};
+use kakehashi::exchange::{Gateway, Policy, RequestLimits};
 use kakehashi::http::{App, router, serve};
 use kakehashi::profile::{Definitions, Settings};
 use kakehashi::store::{Database, WriterSettings, migrate};
@@ -100,11 +100,21 @@ impl TestApp {
 
     /// A gateway with definitions of its own.
     pub async fn with(url: &str, writing: WriterSettings, definitions: Arc<Definitions>) -> TestApp {
+        TestApp::with_policy(url, writing, definitions, Policy::default()).await
+    }
+
+    /// Another gateway on this one's database, with a validation policy of its own.
+    pub async fn beside(&self, validation: &str, by_type: &str) -> TestApp {
+        let policy = Policy { usual: validation.parse().unwrap(), by_type: by_type.parse().unwrap() };
+        TestApp::with_policy(&self.database_url, WriterSettings::default(), definitions(), policy).await
+    }
+
+    async fn with_policy(url: &str, writing: WriterSettings, definitions: Arc<Definitions>, policy: Policy) -> TestApp {
         let database = Database::open(url).await.unwrap();
         migrate(&database, url).await.unwrap();
         let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
         let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), limits, writing).unwrap();
-        let gateway = Arc::new(gateway);
+        let gateway = Arc::new(gateway.with_policy(policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/fhir", listener.local_addr().unwrap());
         let app = App::new(Arc::clone(&gateway), None, Duration::from_secs(5));

@@ -12,7 +12,9 @@ both!(official_examples_are_read_back_as_they_were_sent, a_service_directorys_bu
 
 /// Examples that are refused, each with the status and the element that is at fault. Whatever else is refused, and
 /// whatever is not refused any more, fails the test.
-const REFUSED: [(&str, u16, &str); 8] = [
+const REFUSED: [(&str, u16, &str); 9] = [
+    // A part that the extension's definition does not have.
+    ("diagnosticreport-hla-genetics-results-example.json", 422, "Bundle.entry[0].resource.extension[1].extension[1]"),
     // The system is urn:ietf:rfc:3986, and the value is no URI.
     ("json-edge-cases.json", 422, "Patient.contained[1].identifier[0].value"),
     ("organization-example-good-health-care.json", 422, "Organization.identifier[0].value"),

@@ -32,10 +32,17 @@ pub(super) fn member<'a>(context: &Context<'a>, item: &Item<'a>, name: &'a str, 
         // The same element under its key and under its sibling's key is taken once.
         if let Some(choice) = plain.strip_prefix(name).filter(|tail| !tail.is_empty()).and_then(types::choice_type)
             && !(key.starts_with('_') && object.contains_key(plain))
+            && !is_plain(context, parent, plain)
         {
             named(context, object, parent, plain, name, Some(choice), out);
         }
     }
+}
+
+/// Whether the type has an element of this very name: `responseCode` is no form of `response`.
+fn is_plain(context: &Context<'_>, parent: Option<&str>, name: &str) -> bool {
+    let typed = context.model.zip(parent);
+    typed.is_some_and(|(model, parent)| model.element_type(parent, name).is_some())
 }
 
 /// Where a node's children stand: a primitive's id and extensions are in its sibling.

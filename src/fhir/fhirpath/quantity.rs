@@ -25,7 +25,7 @@ impl<'a> Quantity<'a> {
 
     /// R4 `fhirpath.html#quantity`: the `code` is the unit when its system is UCUM. A quantity with a comparator
     /// is not one number, so it has no value here.
-    pub(super) fn of_node(json: &'a Json) -> Option<Self> {
+    pub fn of_node(json: &'a Json) -> Option<Self> {
         if json.get("comparator").is_some() {
             return None;
         }
@@ -94,7 +94,8 @@ impl<'a> Quantity<'a> {
         Some((self.value.multiply(left.factor)?, other.value.multiply(right.factor)?))
     }
 
-    pub(super) fn compare(&self, other: &Quantity<'_>) -> Option<Ordering> {
+    /// The order of both numbers in one unit; `None` where the units measure different things.
+    pub fn compare(&self, other: &Quantity<'_>) -> Option<Ordering> {
         self.common(other).map(|(left, right)| left.compare(right))
     }
 

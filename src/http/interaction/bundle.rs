@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{EntryRequest, EntryResponse, Freshness, Prefer, Verb, Written, entry_requests};
+use crate::exchange::{Done, EntryRequest, EntryResponse, Freshness, Prefer, Verb, entry_requests};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
 use crate::http::answer::Answer;
@@ -83,14 +83,14 @@ async fn understood(app: &App, ask: &Ask, entry: &EntryRequest) -> Result<Route>
 fn entry_answer(ask: &Ask, response: EntryResponse) -> Answer {
     match response {
         EntryResponse::Written(written) => {
-            let version = written.version();
+            let version = &written.version;
             let body = match ask.prefer {
                 Prefer::Representation => version.body.clone().unwrap_or_default(),
                 Prefer::OperationOutcome => success(&written, ask.language),
                 Prefer::Unsaid | Prefer::Minimal => String::new(),
             };
             Answer {
-                status: if matches!(written, Written::Created(_)) { 201 } else { 200 },
+                status: if written.done == Done::Created { 201 } else { 200 },
                 version: Some(version.version),
                 last_modified: Some(version.at),
                 location: Some(location(&ask.base, version)),

@@ -1,6 +1,6 @@
 //! The answer to a write: status, headers, and what `Prefer: return=…` asks for. R4 `http.html#ops`.
 
-use crate::exchange::{Prefer, Written};
+use crate::exchange::{Done, Prefer, Written};
 use crate::fhir::json::to_compact;
 use crate::fhir::outcome::{Issue, IssueCode, Language, Severity, operation_outcome};
 use crate::store::Version;
@@ -12,8 +12,8 @@ use crate::http::subset::shape;
 
 /// 201 for what was created, else 200.
 pub fn answer(app: &App, ask: &Ask, written: Written) -> Answer {
-    let status = if matches!(written, Written::Created(_)) { 201 } else { 200 };
-    let version = written.version();
+    let status = if written.done == Done::Created { 201 } else { 200 };
+    let version = &written.version;
     let mut answer = Answer {
         status,
         version: Some(version.version),
@@ -25,7 +25,7 @@ pub fn answer(app: &App, ask: &Ask, written: Written) -> Answer {
         Prefer::Minimal => String::new(),
         Prefer::OperationOutcome => success(&written, ask.language),
         Prefer::Representation | Prefer::Unsaid => {
-            shape(written.into_version().body.unwrap_or_default(), &ask.form, &app.gateway.definitions)
+            shape(written.version.body.unwrap_or_default(), &ask.form, &app.gateway.definitions)
         }
     };
     answer
@@ -36,16 +36,17 @@ pub fn location(base: &str, version: &Version) -> String {
     format!("{base}/{}/_history/{}", version.key, version.version)
 }
 
-/// An OperationOutcome that says what was done.
+/// An OperationOutcome that says what was done, and what validation found all the same.
 pub fn success(written: &Written, language: Language) -> String {
-    let (ja, en) = match written {
-        Written::Created(_) => ("作成しました。", "Created."),
-        Written::Updated(_) => ("更新しました。", "Updated."),
-        Written::Unchanged(_) => {
+    let (ja, en) = match written.done {
+        Done::Created => ("作成しました。", "Created."),
+        Done::Updated => ("更新しました。", "Updated."),
+        Done::Unchanged => {
             ("内容が同じなので新しい版は作りませんでした。", "The content is the same; no new version was made.")
         }
-        Written::Existing(_) => ("条件に一致するリソースがすでにあります。", "A resource that matches exists already."),
+        Done::Existing => ("条件に一致するリソースがすでにあります。", "A resource that matches exists already."),
     };
     let issue = Issue::new(Severity::Information, IssueCode::Informational, ja, en);
-    to_compact(&operation_outcome(&[issue], language))
+    let issues: Vec<Issue> = std::iter::once(issue).chain(written.findings.iter().cloned()).collect();
+    to_compact(&operation_outcome(&issues, language))
 }
