@@ -23,6 +23,7 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 use super::answer::Answer;
 use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
 use super::gzip::{self, Unpackable};
+use super::interaction::operation::json_schema;
 use super::interaction::{check_method, check_type, dispatch, is_known, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH};
@@ -141,11 +142,17 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
         Route::Operation(_, _) if unsaid => Ok(Media::Fhir),
         _ => read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_))),
     };
-    if !matches!(media, Ok(Media::Form)) {
+    if !matches!(media, Ok(Media::Form)) && !asks_for_schema(route, &parts.headers) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;
     }
     Ok((verb, media?, is_packed(&parts.headers)?))
+}
+
+/// A JSON Schema has a media type of its own, which may be asked for by name.
+fn asks_for_schema(route: &Route, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    matches!(route, Route::Operation(_, name) if name == json_schema::NAME) && accept.contains(json_schema::MEDIA)
 }
 
 /// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never
