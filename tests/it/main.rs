@@ -20,6 +20,7 @@ mod expectation;
 mod faults;
 mod feed;
 mod fhir_xml;
+mod fhirpath_suite;
 mod general;
 mod history;
 mod housekeeping;
