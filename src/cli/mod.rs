@@ -4,6 +4,7 @@ mod demo;
 mod files;
 mod import;
 mod profiles;
+mod reload;
 mod report;
 mod sarif;
 mod serve;

@@ -24,15 +24,23 @@ const R4_FACTS: &[u8] = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz")
 #[exclude = "examples/*"]
 struct BuiltIn;
 
-/// Loads and compiles the definitions of `folder`, of the usual one, or those built in. Answers where they came from.
-pub fn load(folder: Option<&Path>, settings: Settings) -> Result<(Definitions, String), Vec<LoadError>> {
-    let (files, source) = match &self::folder(folder) {
-        Some(folder) => (read_folder(folder).map_err(|error| vec![error])?, folder.display().to_string()),
-        None => (built_in(), "built in".to_owned()),
-    };
-    let definitions = Definitions::load(R4_FACTS, &files, settings)?;
+/// Loads and compiles the definitions of [`folder`], or those built in. Answers where they came from.
+pub fn load(named: Option<&Path>, settings: Settings) -> Result<(Definitions, String), Vec<LoadError>> {
+    match folder(named) {
+        Some(folder) => Ok((load_folder(&folder, settings)?, folder.display().to_string())),
+        None => Ok((compile(&built_in(), settings)?, "built in".to_owned())),
+    }
+}
+
+/// Loads and compiles the definitions of this very folder.
+pub fn load_folder(folder: &Path, settings: Settings) -> Result<Definitions, Vec<LoadError>> {
+    compile(&read_folder(folder).map_err(|error| vec![error])?, settings)
+}
+
+fn compile(files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
+    let definitions = Definitions::load(R4_FACTS, files, settings)?;
     definitions.warnings().iter().for_each(|warning| tracing::warn!(%warning, "definitions"));
-    Ok((definitions, source))
+    Ok(definitions)
 }
 
 /// The definitions that the program was built with.

@@ -98,6 +98,8 @@ pub struct Validation {
     pub profiles: Vec<String>,
     /// Leaves the region's rules aside (`profile-rules.toml`).
     pub base_only: bool,
+    /// Tells of best practices that are not followed, such as dom-6, a narrative in each resource (warnings).
+    pub best_practice: bool,
     /// Tells of elements marked `mustSupport` that are absent (information).
     pub must_support: bool,
 }
