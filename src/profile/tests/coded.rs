@@ -111,6 +111,9 @@ fn a_system_that_is_not_at_hand_is_told_once() {
     for system in ["http://snomed.info/sct", "http://hl7.org/fhir/ValueSet/location-status"] {
         assert_eq!(told(system), only(Warning, "Location.physicalType.coding[0].system", "known"), "{system}");
     }
+    let place = "Location.physicalType.coding[0].system";
+    let relative = location(&definitions, r#""physicalType":{"coding":[{"system":"no-uri","code":"1"}]}"#);
+    assert_eq!(relative, only(Severity::Error, place, "absolute"), "a system that is no address");
     assert_eq!(
         location(&definitions, r#""physicalType":{"coding":[{"code":"bd"}]}"#),
         only(Warning, "Location.physicalType.coding[0]", "present"),
