@@ -3,8 +3,8 @@
 mod demo;
 mod files;
 mod import;
-mod reload;
 mod profiles;
+mod reload;
 mod report;
 mod sarif;
 mod serve;

@@ -24,13 +24,6 @@ const R4_FACTS: &[u8] = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz")
 #[exclude = "examples/*"]
 struct BuiltIn;
 
-<<<<<<< HEAD
-/// The folder that is used: the one named, or the usual one if it is there.
-pub fn folder(named: Option<&Path>) -> Option<PathBuf> {
-    let usual = Some(PathBuf::from(USUAL_FOLDER)).filter(|folder| folder.is_dir());
-    named.map(Path::to_path_buf).or(usual)
-}
-
 /// Loads and compiles the definitions of [`folder`], or those built in. Answers where they came from.
 pub fn load(named: Option<&Path>, settings: Settings) -> Result<(Definitions, String), Vec<LoadError>> {
     match folder(named) {
@@ -46,15 +39,6 @@ pub fn load_folder(folder: &Path, settings: Settings) -> Result<Definitions, Vec
 
 fn compile(files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
     let definitions = Definitions::load(R4_FACTS, files, settings)?;
-=======
-/// Loads and compiles the definitions of `folder`, of the usual one, or those built in. Answers where they came from.
-pub fn load(folder: Option<&Path>, settings: Settings) -> Result<(Definitions, String), Vec<LoadError>> {
-    let (files, source) = match &self::folder(folder) {
-        Some(folder) => (read_folder(folder).map_err(|error| vec![error])?, folder.display().to_string()),
-        None => (built_in(), "built in".to_owned()),
-    };
-    let definitions = Definitions::load(R4_FACTS, &files, settings)?;
->>>>>>> main
     definitions.warnings().iter().for_each(|warning| tracing::warn!(%warning, "definitions"));
     Ok(definitions)
 }
