@@ -3,6 +3,8 @@
 mod demo;
 mod files;
 mod import;
+mod profiles;
+mod reload;
 mod report;
 mod sarif;
 mod serve;
@@ -45,6 +47,8 @@ enum Command {
     Migrate,
     /// Check resources against base R4 and the region's profiles; exits 0 (valid), 1 (errors found), 2 (cannot read).
     Validate(validate::ValidateArgs),
+    /// Look at the loaded profiles, and make files of them.
+    Profiles(profiles::ProfilesArgs),
     /// Take in resources, Bundles and NDJSON files; can be cut off and run again.
     Import(import::ImportArgs),
     /// Make every derived table anew from the version log, while gateways go on serving.
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
             Command::Serve(args) => serve::run(&cli.common, args).await,
             Command::Migrate => migrate(&cli.common).await,
             Command::Validate(args) => validate::run(&cli.common, &args),
+            Command::Profiles(args) => profiles::run(&cli.common, args),
             Command::Import(args) => import::run(&cli.common, args).await,
             Command::Reindex => reindex(&cli.common).await,
             Command::Demo(args) => demo::run(args),

@@ -12,14 +12,16 @@ use tokio::net::TcpListener;
 use crate::access::Caller;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::definitions;
 use crate::demo::{self, Plan};
 use crate::exchange::Gateway;
 use crate::fhir::json::to_compact;
-use crate::http::{self, App, FHIR_PATH};
+use crate::http::{self, App, FHIR_PATH, Site};
 use crate::store;
 
 use super::files::Item;
 use super::import::take_in_all;
+use super::reload::Hangups;
 use super::{Common, failed, load_definitions, open_migrated, progress};
 
 /// How often the demo's feeds report.
@@ -56,27 +58,27 @@ impl ServeArgs {
 
 pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode> {
     let config = common.config(args.flags())?;
-    let gateway = Arc::new(start_gateway(&config).await?);
+    let hangups = Hangups::listen();
+    let folder = definitions::folder(config.profiles.as_deref());
+    let gateway = start_gateway(&config).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| failed(&error))?;
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let plan = Plan { seed: args.demo_seed, ..Plan::default() };
     if args.demo {
-        load_demo(&gateway, &plan).await?;
+        load_demo(&Arc::new(gateway.clone()), &plan).await?;
     }
     announce(&config, address, args.demo);
-    let heart = args.demo.then(|| tokio::spawn(beat(Arc::clone(&gateway), plan)));
+    let site = Site::new(App::new(Arc::new(gateway.clone()), config.base_url.as_deref(), config.body_timeout));
+    let heart = args.demo.then(|| tokio::spawn(beat(site.clone(), plan)));
     let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), config.outbox_days);
     let house = tokio::spawn(house);
-    let app = App::new(Arc::clone(&gateway), config.base_url.as_deref(), config.body_timeout);
-    http::serve(listener, http::router(app), stop_signal()).await;
+    let reloads = hangups.reload(site.clone(), folder, config.strictness);
+    http::serve(listener, http::router(site), stop_signal(reloads)).await;
     end(house, "housekeeping").await;
     if let Some(heart) = heart {
         end(heart, "the heartbeat").await;
     }
-    match Arc::try_unwrap(gateway) {
-        Ok(gateway) => gateway.close().await,
-        Err(_) => tracing::warn!("a request still holds the gateway; its writes are finished all the same"),
-    }
+    gateway.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -149,20 +151,20 @@ async fn load_demo(gateway: &Arc<Gateway>, plan: &Plan) -> Result<(), ExitCode> 
 }
 
 /// Reports what the demo's feeds would.
-async fn beat(gateway: Arc<Gateway>, plan: Plan) {
+async fn beat(site: Site, plan: Plan) {
     let caller = Caller::local("demo-heartbeat");
     for tick in 1_u64.. {
         tokio::time::sleep(HEARTBEAT).await;
         for resource in demo::heartbeat(&plan, chrono::Utc::now(), tick) {
-            if let Err(error) = gateway.import(&caller, to_compact(&resource).as_bytes()).await {
+            if let Err(error) = site.now().gateway.import(&caller, to_compact(&resource).as_bytes()).await {
                 tracing::warn!(status = error.kind.status(), "a heartbeat was refused");
             }
         }
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn stop_signal() {
+/// Ctrl-C, SIGTERM, or the end of what is done at each SIGHUP.
+async fn stop_signal(hangups: impl Future<Output = ()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
@@ -170,6 +172,7 @@ async fn stop_signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        () = hangups => {}
     }
     tracing::info!("stopping: finishing what was accepted");
 }

@@ -35,6 +35,9 @@ pub struct ValidateArgs {
     /// Tell of elements marked mustSupport that are absent, too
     #[arg(long)]
     must_support: bool,
+    /// Warn of best practices that are not followed, such as a narrative in each resource
+    #[arg(long)]
+    best_practice: bool,
     /// Language of the findings
     #[arg(long, value_enum, default_value_t = Lang::En)]
     lang: Lang,
@@ -64,7 +67,12 @@ impl Judged {
 pub fn run(common: &Common, args: &ValidateArgs) -> Result<ExitCode, ExitCode> {
     let config = common.config(Vec::new())?;
     let definitions = load_definitions(&config)?;
-    let how = Validation { profiles: args.profile.clone(), base_only: args.base_only, must_support: args.must_support };
+    let how = Validation {
+        profiles: args.profile.clone(),
+        base_only: args.base_only,
+        best_practice: args.best_practice,
+        must_support: args.must_support,
+    };
     let judge = Judge { definitions: &definitions, depth: config.limits.depth, how };
     let language = if args.lang == Lang::Ja { Language::Ja } else { Language::En };
     let (found, mut unreadable) = find(&args.paths);

@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::access::Caller;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::fhir::instant::Instant;
 use crate::fhir::json::{Json, Limits};
 use crate::profile::Definitions;
 use crate::region;
@@ -68,14 +69,16 @@ impl Default for RequestLimits {
     }
 }
 
-/// The gateway: definitions, database and writers, shared by all requests.
+/// The gateway: definitions, database and writers, shared by all requests. A clone shares them, too.
+#[derive(Clone)]
 pub struct Gateway {
     pub definitions: Arc<Definitions>,
     pub database: Database,
     pub limits: RequestLimits,
     /// What becomes of content that breaks the rules.
     pub policy: Policy,
-    writers: Writers,
+    writers: Arc<Writers>,
+    clock: Arc<dyn Clock>,
     /// How long a use case plans anew when others are faster.
     patience: Duration,
 }
@@ -91,14 +94,25 @@ impl Gateway {
     ) -> std::result::Result<Gateway, StoreError> {
         let derive: Arc<dyn Derive> = Arc::new(Deriver);
         let writers = Writers::start(&database, &derive, &clock, writing)?;
-        let (policy, patience) = (Policy::default(), writing.deadline);
-        Ok(Gateway { definitions, database, limits, policy, writers, patience })
+        let (policy, writers, patience) = (Policy::default(), Arc::new(writers), writing.deadline);
+        Ok(Gateway { definitions, database, limits, policy, writers, clock, patience })
     }
 
     /// The same with a policy other than to enforce all rules.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Gateway {
         Gateway { policy, ..self }
+    }
+
+    /// The same gateway with other definitions.
+    #[must_use]
+    pub fn with_definitions(&self, definitions: Arc<Definitions>) -> Gateway {
+        Gateway { definitions, ..self.clone() }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
     }
 
     /// Whether nothing was ever stored.
@@ -108,9 +122,12 @@ impl Gateway {
         Ok(newest.is_empty())
     }
 
-    /// Finishes the writes that were accepted.
+    /// Finishes the writes that were accepted. The last clone does it.
     pub async fn close(self) {
-        self.writers.close().await;
+        match Arc::into_inner(self.writers) {
+            Some(writers) => writers.close().await,
+            None => tracing::warn!("a request still holds the gateway; its writes are finished all the same"),
+        }
     }
 
     fn json_limits(&self) -> Limits {

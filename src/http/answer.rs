@@ -30,6 +30,8 @@ pub struct Answer {
     pub allow: Option<String>,
     /// What an operation answers: in a Bundle the entry's resource, even where it is an OperationOutcome.
     pub is_result: bool,
+    /// The body's media type, where it is no FHIR resource.
+    pub media: Option<&'static str>,
 }
 
 impl Answer {
@@ -66,7 +68,7 @@ impl Answer {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         if !self.body.is_empty() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.media.unwrap_or(FHIR_JSON)));
             headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
             *response.body_mut() = match packed.then(|| gzip::pack(&self.body)).flatten() {
                 Some(body) => {

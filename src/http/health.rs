@@ -5,14 +5,14 @@ use axum::http::StatusCode;
 
 use crate::store;
 
-use super::App;
+use super::Site;
 
 pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-pub async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match store::is_current(&app.gateway.database).await {
+pub async fn ready(State(site): State<Site>) -> (StatusCode, &'static str) {
+    match store::is_current(&site.now().gateway.database).await {
         Ok(true) => (StatusCode::OK, "ready\n"),
         Ok(false) => (StatusCode::SERVICE_UNAVAILABLE, "the database lacks migrations: run kakehashi migrate\n"),
         Err(error) => {

@@ -12,6 +12,7 @@ mod prompt;
 mod receive;
 mod route;
 mod server;
+mod site;
 mod subset;
 
 use std::sync::Arc;
@@ -22,14 +23,15 @@ use axum::routing::get;
 
 use crate::exchange::Gateway;
 use crate::fhir::json::Json;
+use crate::profile::Definitions;
 
 pub use server::serve;
+pub use site::Site;
 
 /// Where FHIR begins.
 pub const FHIR_PATH: &str = "/fhir";
 
 /// What every request shares.
-#[derive(Clone)]
 pub struct App {
     pub gateway: Arc<Gateway>,
     /// The address that links carry; `None`: the request's own.
@@ -44,14 +46,20 @@ impl App {
         let capability = Arc::new(capability::statement(&gateway));
         App { gateway, base_url: base_url.map(|url| url.trim_end_matches('/').into()), body_timeout, capability }
     }
+
+    fn with_definitions(&self, definitions: Arc<Definitions>) -> App {
+        let gateway = Arc::new(self.gateway.with_definitions(definitions));
+        let capability = Arc::new(capability::statement(&gateway));
+        App { gateway, capability, base_url: self.base_url.clone(), body_timeout: self.body_timeout }
+    }
 }
 
 /// The server's routes.
-pub fn router(app: App) -> Router {
+pub fn router(site: Site) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         // FHIR's paths are read by `Route`, not by the router.
         .fallback(receive::any)
-        .with_state(app)
+        .with_state(site)
 }

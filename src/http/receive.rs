@@ -23,20 +23,21 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 use super::answer::Answer;
 use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
 use super::gzip::{self, Unpackable};
+use super::interaction::operation::json_schema;
 use super::interaction::{check_method, check_type, dispatch, is_known, methods};
 use super::route::Route;
-use super::{App, FHIR_PATH};
+use super::{App, FHIR_PATH, Site};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything under the FHIR base, and what is not there.
 ///
 /// A panic is a defect, and is answered like one: nothing of it reaches the client.
-pub async fn any(State(app): State<App>, request: Request<Body>) -> Response<Body> {
+pub async fn any(State(site): State<Site>, request: Request<Body>) -> Response<Body> {
     match under_base(request.uri().path()) {
         Some(path) => {
             let path = path.to_owned();
-            AssertUnwindSafe(answer_to(app, request, path)).catch_unwind().await.unwrap_or_else(panicked)
+            AssertUnwindSafe(answer_to(&site.now(), request, path)).catch_unwind().await.unwrap_or_else(panicked)
         }
         None => nothing_here(&request),
     }
@@ -48,21 +49,21 @@ fn under_base(path: &str) -> Option<&str> {
     (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/'))
 }
 
-async fn answer_to(app: App, request: Request<Body>, path: String) -> Response<Body> {
+async fn answer_to(app: &App, request: Request<Body>, path: String) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let request_id = request_id(&parts.headers);
     let language = read_language(&parts.headers);
     let route = Route::parse(&path);
-    let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(&app, name)).map(str::to_owned);
+    let rtype = route.as_ref().ok().and_then(Route::rtype).filter(|name| is_known(app, name)).map(str::to_owned);
     let mut answer = match route {
-        Ok(route) => handle(&app, &parts, body, path, &route, &request_id, language).await.unwrap_or_else(|error| {
+        Ok(route) => handle(app, &parts, body, path, &route, &request_id, language).await.unwrap_or_else(|error| {
             let mut answer = Answer::of_error(&error, language);
-            answer.allow = (error.kind == ErrorKind::MethodNotAllowed).then(|| methods(&app, &route));
+            answer.allow = (error.kind == ErrorKind::MethodNotAllowed).then(|| methods(app, &route));
             answer
         }),
         Err(error) => {
-            drain(&app, &parts.headers, body).await;
+            drain(app, &parts.headers, body).await;
             Answer::of_error(&error, language)
         }
     };
@@ -141,11 +142,17 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
         Route::Operation(_, _) if unsaid => Ok(Media::Fhir),
         _ => read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_))),
     };
-    if !matches!(media, Ok(Media::Form)) {
+    if !matches!(media, Ok(Media::Form)) && !asks_for_schema(route, &parts.headers) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;
     }
     Ok((verb, media?, is_packed(&parts.headers)?))
+}
+
+/// A JSON Schema has a media type of its own, which may be asked for by name.
+fn asks_for_schema(route: &Route, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    matches!(route, Route::Operation(_, name) if name == json_schema::NAME) && accept.contains(json_schema::MEDIA)
 }
 
 /// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never

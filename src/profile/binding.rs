@@ -22,6 +22,9 @@ const COUNTED_CODES: usize = 5_000;
 /// Code systems that are told as not at hand in one validation.
 const TOLD_SYSTEMS: usize = 16;
 
+/// With more findings than this, what was meant is not looked for any more.
+const SUGGESTIONS: usize = 50;
+
 const IN_SYSTEM: &str = "code-system";
 
 impl<'a> Walk<'a> {
@@ -44,8 +47,7 @@ impl<'a> Walk<'a> {
             _ => false,
         };
         if wrong && (required || value.as_str().is_some() || self.worth_telling(value)) {
-            let code = value.as_str().or_else(|| value.get_str("code"));
-            let mut issue = code_not_in_set(structure, element, binding, set, code);
+            let mut issue = self.not_in_set(structure, element, binding, set, value);
             // A plain code has no system of its own, so it is none of any: `Reference.type`.
             if value.as_str().is_some_and(|code| binding.strength == Strength::Extensible && !format::scheme(code)) {
                 issue.severity = Severity::Error;
@@ -64,8 +66,52 @@ impl<'a> Walk<'a> {
         if !required && !codings.iter().any(|coding| self.worth_telling(coding)) {
             return;
         }
-        let code = codings.first().and_then(|coding| coding.get_str("code"));
-        self.outside(code_not_in_set(structure, element, binding, set, code), required);
+        let issue = self.not_in_set(structure, element, binding, set, codings.first().unwrap_or(&Json::Null));
+        self.outside(issue, required);
+    }
+
+    fn not_in_set(
+        &self,
+        structure: &Structure,
+        element: &Element,
+        binding: &Binding,
+        set: &CodeSet,
+        value: &Json,
+    ) -> Issue {
+        let severity = match binding.strength {
+            Strength::Required => Severity::Error,
+            Strength::Extensible => Severity::Warning,
+            Strength::Preferred | Strength::Example => Severity::Information,
+        };
+        let code = value.as_str().or_else(|| value.get_str("code"));
+        // A code of a system that the set does not draw on is not a slip of the pen.
+        let near =
+            code.filter(|_| self.suggests() && value.get_str("system").is_none_or(|system| set.draws_on(system)));
+        let (meant_ja, meant_en) = near.and_then(|code| meant(set, code)).unwrap_or_default();
+        let (allowed_ja, allowed_en) = set.shown(allowed).map_or(("", ""), |(ja, en)| (ja, en));
+        let set_url = &binding.value_set;
+        let (ja, en) = match code.map(shown_code) {
+            Some(code) => (
+                format!("コード「{code}」は値セット {set_url} にありません。"),
+                format!("The code '{code}' is not in the value set {set_url}."),
+            ),
+            None => (
+                format!("値セット {set_url} のコードがありません。"),
+                format!("There is no code of the value set {set_url}."),
+            ),
+        };
+        Issue::new(
+            severity,
+            IssueCode::CodeInvalid,
+            format!("{ja}{meant_ja}{allowed_ja}"),
+            format!("{en}{meant_en}{allowed_en}"),
+        )
+        .rule(rule(structure, &element.path, "binding"))
+    }
+
+    /// Looking for what was meant takes time; after many findings nobody reads it.
+    fn suggests(&self) -> bool {
+        self.issues.len() < SUGGESTIONS
     }
 
     /// Whether nothing worse is told of the coding anyway: that it has no system, or that the system has no such code.
@@ -119,7 +165,7 @@ impl<'a> Walk<'a> {
                         not_in_version(known, version, code)
                     }
                     _ if self.is_outside_told() => return,
-                    _ => not_in_system(known, code),
+                    _ => not_in_system(known, code, self.suggests()),
                 };
                 self.within("code", |walk| walk.report(issue));
             }
@@ -138,7 +184,7 @@ impl<'a> Walk<'a> {
         if let (Some(system), Some(code)) = (quantity.get_str("system"), quantity.get_str("code")) {
             match self.inner.terminology.system(system) {
                 Some(known) if known.has(code) == Membership::No => {
-                    let issue = not_in_system(known, code);
+                    let issue = not_in_system(known, code, self.suggests());
                     self.within("code", |walk| walk.report(issue));
                 }
                 Some(_) => {}
@@ -185,43 +231,6 @@ pub fn shown_code(code: &str) -> &str {
 
 fn shown_address(address: &str) -> &str {
     if address.len() <= 200 && address.is_ascii() { address } else { "" }
-}
-
-fn code_not_in_set(
-    structure: &Structure,
-    element: &Element,
-    binding: &Binding,
-    set: &CodeSet,
-    code: Option<&str>,
-) -> Issue {
-    let severity = match binding.strength {
-        Strength::Required => Severity::Error,
-        Strength::Extensible => Severity::Warning,
-        Strength::Preferred | Strength::Example => Severity::Information,
-    };
-    let set_url = &binding.value_set;
-    let (meant_ja, meant_en) = code.and_then(|code| meant(set, code)).unwrap_or_default();
-    let (allowed_ja, allowed_en) = allowed(set).unwrap_or_default();
-    let (ja, en) = match code {
-        Some(code) => {
-            let code = shown_code(code);
-            (
-                format!("コード「{code}」は値セット {set_url} にありません。"),
-                format!("The code '{code}' is not in the value set {set_url}."),
-            )
-        }
-        None => (
-            format!("値セット {set_url} のコードがありません。"),
-            format!("There is no code of the value set {set_url}."),
-        ),
-    };
-    Issue::new(
-        severity,
-        IssueCode::CodeInvalid,
-        format!("{ja}{meant_ja}{allowed_ja}"),
-        format!("{en}{meant_en}{allowed_en}"),
-    )
-    .rule(rule(structure, &element.path, "binding"))
 }
 
 /// The code of the set that was probably meant.
@@ -271,8 +280,8 @@ fn no_system() -> Issue {
     .rule(coding_rule("system", "present"))
 }
 
-fn not_in_system(system: &CodeSystem, code: &str) -> Issue {
-    let concepts = system.concepts().iter().filter(|concept| !concept.is_abstract);
+fn not_in_system(system: &CodeSystem, code: &str, suggest: bool) -> Issue {
+    let concepts = system.concepts().iter().filter(|concept| suggest && !concept.is_abstract);
     let near = nearest(code, concepts.map(|concept| (&*concept.code, Some(concept.display()))));
     let (meant_ja, meant_en) = near.map(did_you_mean).unwrap_or_default();
     let (code, url) = (shown_code(code), &system.url);
@@ -321,15 +330,10 @@ fn unknown_system(system: &str, is_set: bool) -> Issue {
             format!("{shown} は値セットの URL です。コード体系の URL を system に書いてください。"),
             format!("{shown} is the address of a value set. Give that of the code system."),
         )
-    } else if format::scheme(system) {
+    } else {
         (
             format!("コード体系 {shown} はここにないため、そのコードは検証していません。"),
             format!("The code system {shown} is not at hand, so its codes have not been checked."),
-        )
-    } else {
-        (
-            "system は絶対 URI(https://… や urn:oid:…)で書きます。コードは検証していません。".to_owned(),
-            "A system is an absolute URI (https://… or urn:oid:…). The code has not been checked.".to_owned(),
         )
     };
     Issue::warning(IssueCode::NotFound, ja, en).rule(coding_rule("system", "known"))

@@ -14,7 +14,7 @@ use super::walk::Walk;
 pub enum Level {
     Error,
     Warning,
-    /// Advice, such as dom-6 (a resource should have narrative): not reported.
+    /// Advice, such as dom-6 (a resource should have narrative): a warning where it is asked for.
     BestPractice,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Walk<'a> {
         context.terminology = Some(self.inner);
         context.max_steps = STEPS;
         for constraint in constraints {
-            if constraint.level == Level::BestPractice || constraint.is_native() {
+            if (constraint.level == Level::BestPractice && !self.how.best_practice) || constraint.is_native() {
                 continue;
             }
             let Ok(expression) = constraint.expression() else {

@@ -36,6 +36,7 @@ mod narrative;
 mod order;
 mod overlay;
 mod packages;
+mod published_schema;
 mod registry;
 mod resolution;
 mod rules;
@@ -97,6 +98,8 @@ pub struct Validation {
     pub profiles: Vec<String>,
     /// Leaves the region's rules aside (`profile-rules.toml`).
     pub base_only: bool,
+    /// Tells of best practices that are not followed, such as dom-6, a narrative in each resource (warnings).
+    pub best_practice: bool,
     /// Tells of elements marked `mustSupport` that are absent (information).
     pub must_support: bool,
 }
@@ -165,6 +168,7 @@ impl Definitions {
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.take("StructureDefinition"));
+        errors.extend(sorted.terminology_problems());
         errors.extend(completeness::missing(&registry, &terminology, registry.own()));
         let mut warnings = std::mem::take(&mut sorted.warnings);
         warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));
@@ -265,6 +269,12 @@ impl Definitions {
         let mut all: Vec<Profile<'_>> = self.inner.registry.taken().collect();
         all.sort_by_key(|profile| profile.canonical);
         all
+    }
+
+    /// A profile (canonical address) or base type (address or name) as a JSON Schema in plain 2020-12 vocabulary; what it
+    /// cannot say is listed in its `$comment`. `None` where there is no such profile or type.
+    pub fn json_schema(&self, name: &str) -> Option<serde_json::Value> {
+        published_schema::schema(&self.inner, name)
     }
 
     /// Whether R4 has a concrete resource type of this name.

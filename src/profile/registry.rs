@@ -141,6 +141,14 @@ impl Registry {
             && self.base(name).is_some_and(|structure| structure.kind == Kind::Resource && !structure.is_abstract)
     }
 
+    /// The names of all of them, in order.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<&str> =
+            self.types.keys().map(String::as_str).filter(|name| self.is_resource(name)).collect();
+        names.sort_unstable();
+        names.into_iter()
+    }
+
     /// The structure of a type reference, found once.
     pub fn structure<'a>(&'a self, spec: &'a TypeRef) -> Option<&'a Arc<Structure>> {
         spec.structure.get_or_init(|| self.base(&spec.code).cloned()).as_ref()

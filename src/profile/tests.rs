@@ -3,7 +3,7 @@
 mod coded;
 mod profiles;
 
-use super::{Definitions, Settings, SourceFile};
+use super::{Definitions, Settings, SourceFile, Validation};
 use crate::fhir::json::{Json, Limits, parse};
 use crate::fhir::outcome::Severity;
 
@@ -252,4 +252,15 @@ fn an_extension_stands_only_where_its_definition_says() {
     assert_eq!(found(&definitions, &on_patient), []);
     let on_location = format!(r#"{{"resourceType":"Location",{extension}}}"#);
     assert_eq!(errors(&definitions, &on_location), one("Location.extension[0]", "context"));
+}
+
+#[test]
+fn best_practices_are_told_where_asked_for() {
+    let definitions = base();
+    let resource = json(r#"{"resourceType":"Location","name":"x"}"#);
+    assert_eq!(definitions.validate(&resource), []);
+    let told = definitions.validate_as(&resource, &Validation { best_practice: true, ..Validation::default() });
+    let keys: Vec<_> = told.iter().map(|issue| (issue.severity, issue.rule.as_deref().unwrap())).collect();
+    let dom = "http://hl7.org/fhir/StructureDefinition/DomainResource|DomainResource|dom-6";
+    assert_eq!(keys, [(Severity::Warning, dom)]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kakehashi::clock::SystemClock;
 use kakehashi::definitions::built_in;
 use kakehashi::exchange::{Gateway, Policy, RequestLimits};
-use kakehashi::http::{App, router, serve};
+use kakehashi::http::{App, Site, router, serve};
 use kakehashi::profile::{Definitions, Settings};
 use kakehashi::store::{Database, WriterSettings, migrate};
 use serde_json::{Value, json};
@@ -37,7 +37,10 @@ pub struct TestApp {
     pub base: String,
     /// `sqlite://…` or `postgres://…`.
     pub database_url: String,
+    /// As it was started.
     pub gateway: Arc<Gateway>,
+    /// As it stands.
+    pub site: Site,
     pub client: reqwest::Client,
     _folder: Option<tempfile::TempDir>,
 }
@@ -117,9 +120,9 @@ impl TestApp {
         let gateway = Arc::new(gateway.with_policy(policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/fhir", listener.local_addr().unwrap());
-        let app = App::new(Arc::clone(&gateway), None, Duration::from_secs(5));
-        tokio::spawn(serve(listener, router(app), std::future::pending()));
-        TestApp { base, database_url: url.to_owned(), gateway, client: reqwest::Client::new(), _folder: None }
+        let site = Site::new(App::new(Arc::clone(&gateway), None, Duration::from_secs(5)));
+        tokio::spawn(serve(listener, router(site.clone()), std::future::pending()));
+        TestApp { base, database_url: url.to_owned(), gateway, site, client: reqwest::Client::new(), _folder: None }
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {

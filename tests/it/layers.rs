@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("search", &["error", "fhir", "profile", "store"]),
     ("region", &["error", "fhir", "profile", "search", "store"]),
     ("exchange", &["access", "clock", "error", "fhir", "profile", "region", "search", "store"]),
-    ("definitions", &["profile"]),
+    ("definitions", &["fhir", "profile"]),
     ("demo", &["fhir"]),
     ("config", &["exchange", "profile", "store"]),
     ("telemetry", &["config"]),

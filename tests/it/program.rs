@@ -39,12 +39,19 @@ pub struct Served {
 impl Served {
     /// Starts it on a free port, with settings as environment variables (`("write_queue", "8")`).
     pub fn start(database_url: &str, settings: &[(&str, &str)]) -> Served {
+        Served::start_as(database_url, settings, |_| {})
+    }
+
+    /// The same with a command that is changed first: where it runs, where its log goes.
+    pub fn start_as(database_url: &str, settings: &[(&str, &str)], change: impl FnOnce(&mut Command)) -> Served {
         let mut command =
             kakehashi(&["serve", "--listen", "127.0.0.1:0", "--database-url", database_url, "--log", "warn"]);
         for (name, value) in settings {
             command.env(format!("KAKEHASHI_{}", name.to_uppercase()), value);
         }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let mut first = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut first).unwrap();
@@ -64,6 +71,11 @@ impl Served {
     /// Status, and the body where it is JSON; `None` where the server did not answer.
     pub async fn get(&self, path: &str) -> Option<(u16, Value)> {
         answered(self.client.get(self.url(path))).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let request = self.client.post(self.url(path)).header("content-type", "application/fhir+json");
+        answered(request.body(body.to_string())).await
     }
 
     pub async fn put(&self, path: &str, body: &Value) -> Option<(u16, Value)> {

@@ -20,6 +20,7 @@ both!(
     a_profile_can_be_named,
     the_base_definition_leaves_the_regions_rules_aside,
     must_support_is_told_on_request,
+    best_practices_are_told_on_request,
     inputs_stand_in_the_url_or_in_parameters,
 );
 
@@ -286,6 +287,17 @@ async fn the_base_definition_leaves_the_regions_rules_aside(app: &TestApp) {
     assert!(!verdict(&app.post(&path, &declared).await.expect(200)));
     let other = format!("Location/$validate?profile={base}/Patient");
     assert!(!verdict(&app.post(&other, &location("a", "北棟")).await.expect(200)));
+}
+
+async fn best_practices_are_told_on_request(app: &TestApp) {
+    let place = location("a", "北棟");
+    let usual = app.post("Location/$validate", &place).await.expect(200);
+    let told = app.post("Location/$validate?best-practice=true", &place).await.expect(200);
+    assert!(verdict(&usual) && verdict(&told));
+    assert!(!usual.to_string().contains("dom-6"));
+    let issue = &told["issue"][0];
+    assert_eq!((&issue["severity"], issue["code"].as_str()), (&json!("warning"), Some("invariant")), "{told}");
+    assert!(issue["diagnostics"].as_str().unwrap().ends_with("|dom-6"), "{told}");
 }
 
 async fn must_support_is_told_on_request(app: &TestApp) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
@@ -191,7 +192,8 @@ fn add(bundle: &mut BundleText, answer: Answer) {
     let location = answer.location.clone().unwrap_or_default();
     let mut response =
         object(&[("status", &status), ("location", &location), ("etag", &etag), ("lastModified", &modified)]);
-    let mut resource = answer.body.as_str();
+    let held = answer.media.map(|media| binary(media, &answer.body));
+    let mut resource = held.as_deref().unwrap_or(&answer.body);
     let is_outcome = !answer.is_result && resource.starts_with("{\"resourceType\":\"OperationOutcome\"");
     if is_outcome {
         response.insert_str(response.len() - 1, &format!(",\"outcome\":{resource}"));
@@ -199,6 +201,12 @@ fn add(bundle: &mut BundleText, answer: Answer) {
     }
     let full_url = if resource.is_empty() { String::new() } else { full_url(&location) };
     bundle.entry(&[("fullUrl", &full_url), ("resource", resource), ("response", &response)]);
+}
+
+/// What is no resource, as one (R4 `binary.html`).
+fn binary(media: &str, content: &str) -> String {
+    let data = base64::engine::general_purpose::STANDARD.encode(content);
+    object(&[("resourceType", "Binary"), ("contentType", media), ("data", &data)])
 }
 
 /// The resource's own URL, from that of its version.

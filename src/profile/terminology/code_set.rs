@@ -1,7 +1,7 @@
 //! The codes of a value set, resolved once, and the question whether a code is among them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::code_system::{CodeSystem, Concept, Designation, fold};
 
@@ -24,6 +24,8 @@ impl From<bool> for Membership {
 pub struct CodeSet {
     pub(super) included: Vec<Part>,
     pub(super) excluded: Vec<Part>,
+    /// The codes in words, for findings; made once.
+    words: OnceLock<Option<(String, String)>>,
 }
 
 /// One `include` or `exclude`: codes of a system that are in all of the named value sets, too.
@@ -95,9 +97,27 @@ pub struct Member<'a> {
 }
 
 impl CodeSet {
+    pub fn new(included: Vec<Part>, excluded: Vec<Part>) -> CodeSet {
+        CodeSet { included, excluded, words: OnceLock::new() }
+    }
+
+    /// The codes in Japanese and English, as `make` shows them the first time.
+    pub fn shown(&self, make: impl FnOnce(&CodeSet) -> Option<(String, String)>) -> Option<(&str, &str)> {
+        let words = self.words.get_or_init(|| make(self));
+        words.as_ref().map(|(ja, en)| (ja.as_str(), en.as_str()))
+    }
+
+    /// Whether some of its codes may be of the system.
+    pub fn draws_on(&self, system: &str) -> bool {
+        self.included.iter().any(|part| match part.system.as_deref() {
+            Some(own) => own == system,
+            None => part.sets.iter().all(|set| set.draws_on(system)),
+        })
+    }
+
     /// A set about which nothing is known.
     pub fn unknown(gap: Gap) -> CodeSet {
-        CodeSet { included: vec![Part::new(None, Codes::Unknown(gap))], excluded: Vec::new() }
+        CodeSet::new(vec![Part::new(None, Codes::Unknown(gap))], Vec::new())
     }
 
     /// Whether the set has the code. Without a system (a `code` element) any part of the set may hold it.

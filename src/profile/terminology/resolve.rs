@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
         let included: Vec<Part> =
             definition.include.iter().map(|rule| self.part(rule, definition.active_only)).collect();
         let excluded = definition.exclude.iter().map(|rule| self.part(rule, false)).collect();
-        let mut set = CodeSet { included, excluded };
+        let mut set = CodeSet::new(included, excluded);
         let Some(expansion) = &definition.expansion else {
             return if set.included.is_empty() { CodeSet::unknown(Gap::NoContent) } else { set };
         };

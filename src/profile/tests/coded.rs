@@ -108,9 +108,12 @@ fn a_system_that_is_not_at_hand_is_told_once() {
         location(&definitions, &format!(r#""physicalType":{0},"extension":[],"alias":["x"]"#, coding(system)))
     };
     let told = |system: &str| types(system).into_iter().filter(|(_, _, key)| key == "known").collect::<Vec<_>>();
-    for system in ["http://snomed.info/sct", "no-uri", "http://hl7.org/fhir/ValueSet/location-status"] {
+    for system in ["http://snomed.info/sct", "http://hl7.org/fhir/ValueSet/location-status"] {
         assert_eq!(told(system), only(Warning, "Location.physicalType.coding[0].system", "known"), "{system}");
     }
+    let place = "Location.physicalType.coding[0].system";
+    let relative = location(&definitions, r#""physicalType":{"coding":[{"system":"no-uri","code":"1"}]}"#);
+    assert_eq!(relative, only(Severity::Error, place, "absolute"), "a system that is no address");
     assert_eq!(
         location(&definitions, r#""physicalType":{"coding":[{"code":"bd"}]}"#),
         only(Warning, "Location.physicalType.coding[0]", "present"),

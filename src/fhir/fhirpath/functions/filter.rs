@@ -147,9 +147,8 @@ fn sort<'a>(run: &Evaluator<'_, 'a>, call: &Call<'a, '_>, input: Collection<'a>)
     let downwards: Vec<bool> = call.step.args.iter().map(|expr| plain_key(expr).1).collect();
     rows.sort_by(|(left, _), (right, _)| {
         left.iter().zip(right).enumerate().fold(Ordering::Equal, |order, (index, (left, right))| {
-            let order_here = || key_order(left, right);
             let reverse = downwards.get(index).copied().unwrap_or_default();
-            order.then_with(|| if reverse { order_here().reverse() } else { order_here() })
+            order.then_with(|| key_order(left, right, reverse))
         })
     });
     Ok(rows.into_iter().map(|(_, item)| item).collect())
@@ -162,9 +161,13 @@ fn plain_key(expr: &Expr) -> (&Expr, bool) {
     }
 }
 
-fn key_order(left: &[Item<'_>], right: &[Item<'_>]) -> Ordering {
+/// What has no key comes first, whichever way the keys are sorted.
+fn key_order(left: &[Item<'_>], right: &[Item<'_>], reverse: bool) -> Ordering {
     match (left.first(), right.first()) {
-        (Some(left), Some(right)) => compare::order(left, right).ok().flatten().unwrap_or(Ordering::Equal),
+        (Some(left), Some(right)) => {
+            let order = compare::order(left, right).ok().flatten().unwrap_or(Ordering::Equal);
+            if reverse { order.reverse() } else { order }
+        }
         (left, right) => left.is_some().cmp(&right.is_some()),
     }
 }

@@ -9,6 +9,7 @@
 //! after its commit, as its GETs are; an operation that writes would need a place in FHIR's order first.
 
 mod inputs;
+pub mod json_schema;
 mod terminology;
 mod validate;
 
@@ -59,6 +60,7 @@ pub enum On {
 }
 
 const NOT_THERE: &[Verb] = &[];
+const GET: &[Verb] = &[Verb::Get];
 const POST: &[Verb] = &[Verb::Post];
 const GET_OR_POST: &[Verb] = &[Verb::Get, Verb::Post];
 
@@ -141,6 +143,17 @@ static OPERATIONS: &[Operation] = &[
         inputs: terminology::translate::INPUTS,
         bare: None,
         run: |app, call| Box::pin(terminology::translate::answer(app, call)),
+    },
+    Operation {
+        name: json_schema::NAME,
+        on: On::Only(&["StructureDefinition"]),
+        system: NOT_THERE,
+        on_type: NOT_THERE,
+        on_instance: GET,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/json-schema",
+        inputs: &[],
+        bare: None,
+        run: |app, call| Box::pin(json_schema::answer(app, call)),
     },
 ];
 

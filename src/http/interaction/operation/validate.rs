@@ -14,8 +14,9 @@ use crate::profile::Validation;
 
 use super::{Call, Inputs};
 
-/// `must-support` is this server's own: absent elements marked mustSupport are told, too.
-pub const INPUTS: &[&str] = &["resource", "mode", "profile", "must-support"];
+/// Two are this server's own: with `must-support`, absent elements marked mustSupport are told, too; with
+/// `best-practice`, the best practices that are not followed.
+pub const INPUTS: &[&str] = &["resource", "mode", "profile", "must-support", "best-practice"];
 
 /// Where R4's own definitions of types are.
 const BASE_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
@@ -83,7 +84,9 @@ fn read_how(inputs: &Inputs, mode: Mode, resource: &Json) -> Result<Validation> 
     let is_own = |profile: &String| *profile == own || profile.strip_prefix(&own) == Some("|4.0.1");
     let base_only = profiles.iter().any(is_own);
     let profiles = profiles.into_iter().filter(|profile| !is_own(profile)).collect();
-    Ok(Validation { profiles, base_only, must_support: inputs.boolean("must-support")?.unwrap_or_default() })
+    let must_support = inputs.boolean("must-support")?.unwrap_or_default();
+    let best_practice = inputs.boolean("best-practice")?.unwrap_or_default();
+    Ok(Validation { profiles, base_only, best_practice, must_support })
 }
 
 /// Pointers are the resource's own; lines are those of the text that holds it at `place`.

@@ -1,6 +1,5 @@
 //! `ValueSet/$expand`. R4 `valueset-operation-expand.html`.
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, Result};
 use crate::http::App;
 use crate::http::answer::Answer;
@@ -42,7 +41,7 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
         active_only: inputs.boolean("activeOnly")?.unwrap_or(false),
     };
     let page = app.gateway.definitions.expand(&set, &request).map_err(|refusal| super::refused(&refusal))?;
-    Ok(call.answer(&page.to_value_set(&request, &SystemClock.now().to_fhir())))
+    Ok(call.answer(&page.to_value_set(&request, &app.gateway.now().to_fhir())))
 }
 
 /// The value set that is named, or that comes with the request.

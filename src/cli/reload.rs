@@ -1,0 +1,69 @@
+//! SIGHUP: the folder of definitions is read again while requests are answered. All or nothing.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::definitions;
+use crate::http::Site;
+use crate::profile::{LoadError, Settings};
+
+/// The signals, from the moment on at which it is made: before that, one would end the program.
+pub struct Hangups {
+    signals: Option<Signal>,
+    attended: bool,
+}
+
+impl Hangups {
+    pub fn listen() -> Hangups {
+        let signals = signal(SignalKind::hangup());
+        if let Err(error) = &signals {
+            tracing::warn!(%error, "definitions cannot be reloaded: no SIGHUP");
+        }
+        Hangups { signals: signals.ok(), attended: std::io::stdin().is_terminal() }
+    }
+
+    /// Reloads at each signal. Ends only when the terminal is gone at which the program was started: then SIGHUP means
+    /// what it says.
+    pub async fn reload(mut self, site: Site, folder: Option<PathBuf>, settings: Settings) {
+        let Some(signals) = &mut self.signals else { return std::future::pending().await };
+        while signals.recv().await.is_some() {
+            if self.attended && !std::io::stdin().is_terminal() {
+                return;
+            }
+            match &folder {
+                Some(folder) => reload(&site, folder, settings).await,
+                None => tracing::warn!("nothing to reload: the definitions are those built in, no folder is used"),
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+async fn reload(site: &Site, folder: &Path, settings: Settings) {
+    let (started, path) = (Instant::now(), folder.to_path_buf());
+    // Compiling takes a processor for a while; requests go on meanwhile.
+    let loaded = tokio::task::spawn_blocking(move || definitions::load_folder(&path, settings)).await;
+    let loaded = loaded.unwrap_or_else(|error| Err(vec![defect(folder, &error)]));
+    match loaded {
+        Ok(definitions) => {
+            site.renew(Arc::new(definitions));
+            let millis = started.elapsed().as_millis();
+            tracing::info!(folder = %folder.display(), millis, "definitions reloaded");
+        }
+        Err(errors) => {
+            for LoadError { file, element, reason } in &errors {
+                tracing::error!(file, element, reason, "a definition is refused");
+            }
+            let problems = errors.len();
+            tracing::error!(folder = %folder.display(), problems, "nothing is reloaded: the old definitions stay in force");
+        }
+    }
+}
+
+fn defect(folder: &Path, error: &tokio::task::JoinError) -> LoadError {
+    LoadError { file: folder.display().to_string(), element: String::new(), reason: error.to_string() }
+}
