@@ -18,7 +18,7 @@ use super::json_schema;
 use super::resolution::Inside;
 use super::shape::{Element, Member, Shape, Structure};
 
-/// After so many findings the walk only counts.
+/// After so many errors, and after so many other findings, the walk only counts.
 const ISSUE_LIMIT: usize = 200;
 
 /// Resources within resources (contained, Bundle entries, parameters) deeper than this are refused.
@@ -85,8 +85,13 @@ impl<'a> Walk<'a> {
         self.report_at(issue, pointer);
     }
 
+    /// Errors and other findings are capped apart: however much advice there is, an error is never lost.
     pub fn report_at(&mut self, issue: Issue, pointer: String) {
-        if self.issues.len() < ISSUE_LIMIT {
+        let is_error = issue.is_error();
+        if !is_error && self.how.errors_only {
+            return;
+        }
+        if self.issues.iter().filter(|told| told.is_error() == is_error).count() < ISSUE_LIMIT {
             self.issues.push(issue.at(self.root_type, pointer));
         } else {
             self.omitted += 1;
