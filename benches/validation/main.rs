@@ -1,8 +1,7 @@
 //! Validation by itself, on one core: `cargo bench --bench validation -- [NAME…]`
 //!
 //! How long all definitions take to load and the memory that they hold; then, for each example of a profile, microseconds
-//! a resource (the least over many batches, as the machine is noisy), parsing left aside: as a write is judged, where only
-//! errors count, and with all findings in words. A NAME is a part of a file's
+//! a resource (the least over many batches, as the machine is noisy), parsing left aside. A NAME is a part of a file's
 //! name, such as `kh-ward`.
 
 #![expect(
@@ -18,7 +17,7 @@ use std::time::{Duration, Instant};
 use kakehashi::definitions::built_in;
 use kakehashi::fhir::json::{Json, Limits, parse};
 use kakehashi::fhir::outcome::Issue;
-use kakehashi::profile::{Definitions, Settings, Validation};
+use kakehashi::profile::{Definitions, Settings};
 
 /// The program's own.
 #[global_allocator]
@@ -41,8 +40,8 @@ fn main() {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part)) {
             continue;
         }
-        let micros = |errors_only| least_micros(&definitions, &resource, errors_only);
-        println!("{:8.1} µs {:8.1} µs  {bytes:6} bytes  {name}", micros(true), micros(false));
+        let micros = least_micros(&definitions, &resource);
+        println!("{micros:8.1} µs  {bytes:6} bytes  {name}");
     }
 }
 
@@ -66,9 +65,8 @@ fn examples() -> Vec<(String, Json, usize)> {
     paths.into_iter().map(read).collect()
 }
 
-fn least_micros(definitions: &Definitions, resource: &Json, errors_only: bool) -> f64 {
-    let how = Validation { errors_only, ..Validation::default() };
-    let validate = || definitions.validate_as(black_box(resource), &how);
+fn least_micros(definitions: &Definitions, resource: &Json) -> f64 {
+    let validate = || definitions.validate(black_box(resource));
     assert!(!validate().iter().any(Issue::is_error), "the example is invalid");
     let once = timed(|| drop(black_box(validate())));
     let runs = u32::try_from(BATCH.as_nanos() / once.as_nanos().max(1)).unwrap_or(u32::MAX).max(1);

@@ -72,7 +72,6 @@ pub fn run(common: &Common, args: &ValidateArgs) -> Result<ExitCode, ExitCode> {
         base_only: args.base_only,
         best_practice: args.best_practice,
         must_support: args.must_support,
-        errors_only: false,
     };
     let judge = Judge { definitions: &definitions, depth: config.limits.depth, how };
     let language = if args.lang == Lang::Ja { Language::Ja } else { Language::En };

@@ -30,9 +30,7 @@ const IN_SYSTEM: &str = "code-system";
 impl<'a> Walk<'a> {
     /// The binding of one value.
     pub fn binding(&mut self, structure: &'a Structure, element: &'a Element, binding: &'a Binding, value: &'a Json) {
-        // What is no plain code breaks only a required binding.
-        let heard = binding.strength == Strength::Required || !self.how.errors_only || value.as_str().is_some();
-        if binding.strength == Strength::Example || !heard {
+        if binding.strength == Strength::Example {
             return;
         }
         let set = binding.set.get_or_init(|| self.inner.terminology.set(&binding.value_set));
@@ -151,9 +149,7 @@ impl<'a> Walk<'a> {
     pub fn coding(&mut self, coding: &'a Json) {
         let Some(code) = coding.get_str("code") else { return };
         let Some(system) = coding.get_str("system") else {
-            if !self.how.errors_only {
-                self.report(no_system());
-            }
+            self.report(no_system());
             return;
         };
         let inner = self.inner;
@@ -176,7 +172,6 @@ impl<'a> Walk<'a> {
             return;
         };
         if let Some(display) = coding.get_str("display")
-            && !self.how.errors_only
             && display != concept.display()
             && known.is_display(concept, display) == Membership::No
         {
@@ -206,7 +201,6 @@ impl<'a> Walk<'a> {
                 self.within("code", |walk| walk.report(issue));
             }
             Some(_) => {}
-            None if self.how.errors_only => {}
             None if self.told_systems.contains(&system) || self.told_systems.len() >= TOLD_SYSTEMS => {}
             None => {
                 self.told_systems.push(system);

@@ -102,8 +102,6 @@ pub struct Validation {
     pub best_practice: bool,
     /// Tells of elements marked `mustSupport` that are absent (information).
     pub must_support: bool,
-    /// Leaves warnings and information out, and the work of wording them.
-    pub errors_only: bool,
 }
 
 /// Why the definitions cannot be loaded.

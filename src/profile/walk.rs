@@ -88,9 +88,6 @@ impl<'a> Walk<'a> {
     /// Errors and other findings are capped apart: however much advice there is, an error is never lost.
     pub fn report_at(&mut self, issue: Issue, pointer: String) {
         let is_error = issue.is_error();
-        if !is_error && self.how.errors_only {
-            return;
-        }
         if self.issues.iter().filter(|told| told.is_error() == is_error).count() < ISSUE_LIMIT {
             self.issues.push(issue.at(self.root_type, pointer));
         } else {

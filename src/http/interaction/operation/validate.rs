@@ -86,7 +86,7 @@ fn read_how(inputs: &Inputs, mode: Mode, resource: &Json) -> Result<Validation> 
     let profiles = profiles.into_iter().filter(|profile| !is_own(profile)).collect();
     let must_support = inputs.boolean("must-support")?.unwrap_or_default();
     let best_practice = inputs.boolean("best-practice")?.unwrap_or_default();
-    Ok(Validation { profiles, base_only, best_practice, must_support, errors_only: false })
+    Ok(Validation { profiles, base_only, best_practice, must_support })
 }
 
 /// Pointers are the resource's own; lines are those of the text that holds it at `place`.
