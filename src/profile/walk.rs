@@ -288,7 +288,11 @@ impl<'a> Walk<'a> {
     }
 
     fn findings(&mut self, structure: &Structure, shape: &Shape, schema: &Schema, node: &Json) {
-        for finding in schema.findings(node) {
+        let findings = schema.findings(node);
+        // What will only be counted need not be put into words.
+        let told = ISSUE_LIMIT.saturating_sub(self.issues.len()).min(findings.len());
+        self.omitted += findings.len() - told;
+        for finding in findings.into_iter().take(told) {
             let pointer = format!("{}{}", self.pointer, finding.pointer);
             let (issue, below) = of_finding(structure, shape, node, &finding);
             self.report_at(issue, pointer + &below);
