@@ -168,6 +168,7 @@ impl Definitions {
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.take("StructureDefinition"));
+        errors.extend(sorted.terminology_problems());
         errors.extend(completeness::missing(&registry, &terminology, registry.own()));
         let mut warnings = std::mem::take(&mut sorted.warnings);
         warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));
