@@ -158,10 +158,15 @@ pub(super) fn keeps_rules(definitions: &Definitions, tree: &Json) -> Result<()> 
     })
 }
 
+/// After so many violations of the JSON rules they are only counted.
+const VIOLATIONS: usize = 100;
+
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.
 pub fn check_rules(tree: &Json) -> Result<()> {
     let root = tree.get_str("resourceType").unwrap_or_default();
-    let issues: Vec<Issue> = check_fhir_rules(tree)
+    let violations = check_fhir_rules(tree);
+    let omitted = violations.len().saturating_sub(VIOLATIONS);
+    let mut issues: Vec<Issue> = violations
         .into_iter()
         .map(|violation| {
             let (ja, en) = match violation.rule {
@@ -180,7 +185,11 @@ pub fn check_rules(tree: &Json) -> Result<()> {
             let issue = Issue::error(IssueCode::Structure, format!("{ja}{}", mend.0), format!("{en} {}", mend.1));
             issue.at(root, violation.pointer).rule("json.html")
         })
-        .take(100)
+        .take(VIOLATIONS)
         .collect();
+    if omitted > 0 {
+        let (ja, en) = (format!("ほかに{omitted}件あります。"), format!("{omitted} more findings are not shown."));
+        issues.push(Issue::warning(IssueCode::Informational, ja, en));
+    }
     if issues.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::BadRequest, issues }) }
 }

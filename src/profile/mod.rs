@@ -159,7 +159,7 @@ pub struct Profile<'a> {
 }
 
 impl Definitions {
-    /// Compiles the pack of R4 facts (gzipped, as `examples/distil_r4.rs` writes it) and the region's files.
+    /// Compiles the pack of R4 facts (gzipped, as `examples/distil_r4` writes it) and the region's files.
     /// All or nothing: every problem of every file is named.
     pub fn load(pack: &[u8], files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
         let facts = Facts::read(pack).map_err(|reason| vec![LoadError::new("r4", "pack", reason)])?;
@@ -168,6 +168,7 @@ impl Definitions {
         let terminology = Arc::new(sorted.terminology(&facts));
         let mut registry = Registry::new(Arc::clone(&facts), Arc::clone(&terminology));
         let mut errors = registry.load(sorted.take("StructureDefinition"));
+        errors.extend(sorted.terminology_problems());
         errors.extend(completeness::missing(&registry, &terminology, registry.own()));
         let mut warnings = std::mem::take(&mut sorted.warnings);
         warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));

@@ -9,7 +9,7 @@ use crate::fhir::json::{Limits, parse};
 
 use super::facts::Facts;
 use super::packages::{self, Resource, package_of};
-use super::terminology::Terminology;
+use super::terminology::{self, Terminology};
 use super::{ConformanceResource, LoadError, SourceFile};
 
 /// The files by what they are.
@@ -59,6 +59,12 @@ impl<'a> Sources<'a> {
     /// The region's own of a type. A package's search parameters are not: what is indexed is the region's choice.
     pub fn own(&mut self, resource_type: &str) -> Vec<(String, Value)> {
         self.take(resource_type).into_iter().filter(|(path, _)| package_of(path).is_none()).collect()
+    }
+
+    /// Faults in the region's code systems, value sets and concept maps.
+    pub fn terminology_problems(&self) -> Vec<LoadError> {
+        let own = self.resources.iter().filter(|resource| package_of(&resource.path).is_none());
+        own.flat_map(|resource| terminology::problems(&resource.path, &resource.value)).collect()
     }
 
     /// Code systems, value sets and concept maps; of several with one address, the one in force.

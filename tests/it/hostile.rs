@@ -11,6 +11,7 @@ both!(
     hostile_content_is_judged_in_bounded_time,
     hostile_writes_are_taken_or_refused_in_bounded_time,
     what_is_left_out_is_counted,
+    no_number_of_warnings_hides_an_error,
     nesting_beyond_the_limit_is_413,
 );
 
@@ -88,7 +89,7 @@ const BOUND: Duration = Duration::from_secs(30);
 fn check_outcome(name: &str, outcome: &Value) {
     assert_eq!(outcome["resourceType"], "OperationOutcome", "{name}");
     let issues = outcome["issue"].as_array().unwrap();
-    assert!((1..=201).contains(&issues.len()), "{name}: {} findings", issues.len());
+    assert!((1..=202).contains(&issues.len()), "{name}: {} findings", issues.len());
     assert!(issues.iter().all(|issue| issue["details"]["text"].is_string()), "{name}");
     assert!(outcome.to_string().len() < 1 << 20, "{name}: an answer longer than it need be");
 }
@@ -131,6 +132,30 @@ async fn what_is_left_out_is_counted(app: &TestApp) {
     let counts: Vec<String> = issues.iter().map(english).filter(|text| text.contains("more findings")).collect();
     assert_eq!(counts.len(), 1);
     assert!(counts[0].contains("800 more findings"), "{}", counts[0]);
+    // FHIR's rules of JSON, alone and wrapped.
+    let empty = json!({"resourceType": "Patient", "identifier": vec![json!({}); 1_000]});
+    let wrapped = json!({"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": empty}]});
+    for body in [empty.clone(), wrapped] {
+        let outcome = app.post("$validate", &body).await.expect(200);
+        assert_eq!(outcome["issue"].as_array().unwrap().len(), 101);
+        assert!(outcome["issue"][100].to_string().contains("900 more findings"), "{}", outcome["issue"][100]);
+    }
+    app.post("Patient", &empty).await.expect_refusal(400);
+}
+
+async fn no_number_of_warnings_hides_an_error(app: &TestApp) {
+    let extension = json!({"url": "urn:x", "valueCode": "x"});
+    let mut patient = json!({"resourceType": "Patient", "extension": vec![extension; 1_000], "gender": "?"});
+    let outcome = app.post("Patient/$validate", &patient).await.expect(200);
+    assert_eq!(outcome["issue"][0]["severity"], "error");
+    assert_eq!(outcome["issue"][0]["expression"][0], "Patient.gender");
+    app.post("Patient", &patient).await.expect_refusal(422);
+    // Nor do they keep many errors from being told.
+    patient["identifier"] = json!(vec![json!({"colour": 1}); 500]);
+    let outcome = app.post("Patient/$validate", &patient).await.expect(200);
+    let errors = outcome["issue"].as_array().unwrap().iter().filter(|issue| issue["severity"] == "error").count();
+    assert_eq!(errors, 200);
+    check_outcome("mixed", &outcome);
 }
 
 async fn nesting_beyond_the_limit_is_413(app: &TestApp) {

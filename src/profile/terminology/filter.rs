@@ -21,6 +21,26 @@ pub fn apply<'a>(system: &'a CodeSystem, filters: &[Filter]) -> Result<Vec<&'a C
     Ok(found)
 }
 
+/// R4's operators.
+const OPERATORS: [&str; 9] =
+    ["=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists"];
+
+/// Why a filter can never be evaluated.
+pub fn check(filter: &Filter) -> Result<(), String> {
+    if !OPERATORS.contains(&filter.operator.as_str()) {
+        return Err(format!("there is no operator '{}'", filter.operator));
+    }
+    match filter.operator.as_str() {
+        "regex" => whole(&filter.value).map(|_| ()).map_err(|problem| problem.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// A pattern that the whole text must match (R4 `valueset-filter-operator.html`).
+fn whole(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(REGEX_SIZE).build()
+}
+
 type Test<'a> = Box<dyn Fn(&Concept) -> bool + 'a>;
 
 /// What a filter asks of a concept; `None` where that is not known.
@@ -67,8 +87,7 @@ fn by_text<'a>(filter: &'a Filter, texts: impl Fn(&Concept, &str) -> Vec<String>
             Box::new(move |concept| any(concept, &|_| true) == wanted)
         }
         "regex" => {
-            let whole = format!("^(?:{value})$");
-            let regex = regex::RegexBuilder::new(&whole).size_limit(REGEX_SIZE).build().ok()?;
+            let regex = whole(value).ok()?;
             Box::new(move |concept| any(concept, &|text| regex.is_match(text)))
         }
         _ => return None,

@@ -11,6 +11,7 @@
 //!
 //! Non-features: post-coordination; code systems larger than memory; more than one version of a definition.
 
+mod check;
 mod code_set;
 mod code_system;
 mod concept_map;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
+pub use check::problems;
 pub use code_set::{CodeSet, Member, Membership};
 pub use code_system::{CodeSystem, Concept, Designation};
 pub use concept_map::{ConceptMap, Dependency, Target, Unmapped};
