@@ -42,6 +42,7 @@ mod profile_rules;
 mod profiles_command;
 mod program;
 mod published_schema;
+mod r4_pack;
 mod race;
 mod read;
 mod reindex;
