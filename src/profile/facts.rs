@@ -1,4 +1,4 @@
-//! Reads the pack of R4 facts that `examples/distil_r4.rs` writes: lines of `kind TAB name TAB json`.
+//! Reads the pack of R4 facts that `examples/distil_r4` writes: lines of `kind TAB name TAB json`.
 //!
 //! Only the index is built at start; a line is parsed when something asks for it, so that types outside the
 //! served closure cost nothing.

@@ -159,7 +159,7 @@ pub struct Profile<'a> {
 }
 
 impl Definitions {
-    /// Compiles the pack of R4 facts (gzipped, as `examples/distil_r4.rs` writes it) and the region's files.
+    /// Compiles the pack of R4 facts (gzipped, as `examples/distil_r4` writes it) and the region's files.
     /// All or nothing: every problem of every file is named.
     pub fn load(pack: &[u8], files: &[SourceFile], settings: Settings) -> Result<Definitions, Vec<LoadError>> {
         let facts = Facts::read(pack).map_err(|reason| vec![LoadError::new("r4", "pack", reason)])?;

@@ -3,7 +3,7 @@
 mod coded;
 mod profiles;
 
-use super::{Definitions, Settings, SourceFile};
+use super::{Definitions, Settings, SourceFile, Validation};
 use crate::fhir::json::{Json, Limits, parse};
 use crate::fhir::outcome::Severity;
 

@@ -18,7 +18,7 @@ use super::json_schema;
 use super::resolution::Inside;
 use super::shape::{Element, Member, Shape, Structure};
 
-/// After so many errors, and after so many other findings, the walk only counts.
+/// After so many findings the walk only counts.
 const ISSUE_LIMIT: usize = 200;
 
 /// Resources within resources (contained, Bundle entries, parameters) deeper than this are refused.
@@ -85,14 +85,15 @@ impl<'a> Walk<'a> {
         self.report_at(issue, pointer);
     }
 
-    /// Errors and other findings are capped apart: however much advice there is, an error is never lost.
     pub fn report_at(&mut self, issue: Issue, pointer: String) {
-        let is_error = issue.is_error();
-        if self.issues.iter().filter(|told| told.is_error() == is_error).count() < ISSUE_LIMIT {
-            self.issues.push(issue.at(self.root_type, pointer));
-        } else {
+        if self.issues.len() >= ISSUE_LIMIT {
             self.omitted += 1;
+            // No number of warnings hides an error.
+            let note = if issue.is_error() { self.issues.iter().rposition(|told| !told.is_error()) } else { None };
+            let Some(note) = note else { return };
+            self.issues.remove(note);
         }
+        self.issues.push(issue.at(self.root_type, pointer));
     }
 
     /// Runs `f` with the pointer one member further down.
@@ -290,7 +291,12 @@ impl<'a> Walk<'a> {
     }
 
     fn findings(&mut self, structure: &Structure, shape: &Shape, schema: &Schema, node: &Json) {
-        for finding in schema.findings(node) {
+        let findings = schema.findings(node);
+        // What will only be counted need not be put into words.
+        let errors = self.issues.iter().filter(|told| told.is_error()).count();
+        let told = ISSUE_LIMIT.saturating_sub(errors).min(findings.len());
+        self.omitted += findings.len() - told;
+        for finding in findings.into_iter().take(told) {
             let pointer = format!("{}{}", self.pointer, finding.pointer);
             let (issue, below) = of_finding(structure, shape, node, &finding);
             self.report_at(issue, pointer + &below);

@@ -1,5 +1,6 @@
 //! A strict parser: RFC 8259 text, no duplicate keys, bounded depth. R4 `json.html`.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::place::{Place, places_of};
@@ -102,7 +103,7 @@ impl Parser<'_> {
 
     fn object(&mut self, depth: usize) -> Read<Json> {
         self.enter(depth)?;
-        let mut object = Object::new();
+        let (mut object, mut keys) = (Object::new(), Keys::default());
         if self.next_is(b'}') {
             return Ok(Json::Object(object));
         }
@@ -117,11 +118,12 @@ impl Parser<'_> {
             self.expect(b':')?;
             let value = self.value(depth)?;
             let Some(Step::Key(key)) = self.path.pop() else { unreachable!("a key was pushed above") };
-            if object.contains_key(&key) {
+            if keys.hold(&object, &key) {
                 self.at = key_at;
                 self.path.push(Step::Key(key));
                 return Err(SyntaxErrorKind::DuplicateKey);
             }
+            keys.add(&object, &key);
             object.push_unchecked(key, value);
             if !self.more(b'}')? {
                 return Ok(Json::Object(object));
@@ -302,6 +304,31 @@ impl Parser<'_> {
     }
 }
 
+/// An object of more members than that is none of FHIR's, and is not searched from its start for each of them.
+const FEW: usize = 64;
+
+/// The keys of an object, once there are many.
+#[derive(Default)]
+struct Keys {
+    many: HashSet<String>,
+}
+
+impl Keys {
+    fn hold(&self, object: &Object, key: &str) -> bool {
+        if object.len() <= FEW { object.contains_key(key) } else { self.many.contains(key) }
+    }
+
+    /// A key that is about to be pushed.
+    fn add(&mut self, object: &Object, key: &str) {
+        if object.len() == FEW {
+            self.many.extend(object.iter().map(|(name, _)| name.to_owned()));
+        }
+        if object.len() >= FEW {
+            self.many.insert(key.to_owned());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,6 +365,18 @@ mod tests {
         assert_eq!(kind(r#""\ud83c\udfe5""#), Ok(Json::from("🏥")));
         assert_eq!(kind(r#""\ud83c""#), Err(SyntaxErrorKind::InvalidString));
         assert_eq!(kind(r#""\udfe5""#), Err(SyntaxErrorKind::InvalidString));
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused_in_large_objects() {
+        let object = |twice: usize| {
+            let members: Vec<String> = (0..200).chain([twice]).map(|n| format!("\"m{n}\":1")).collect();
+            parse(format!("{{{}}}", members.join(",")).as_bytes(), Limits::default())
+        };
+        assert!(object(200).is_ok());
+        for twice in [0, 62, 63, 64, 65, 199] {
+            assert_eq!(object(twice).unwrap_err().kind, SyntaxErrorKind::DuplicateKey, "{twice}");
+        }
     }
 
     proptest::proptest! {
