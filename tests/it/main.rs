@@ -23,6 +23,7 @@ mod fhir_xml;
 mod fhirpath_suite;
 mod general;
 mod history;
+mod hostile;
 mod housekeeping;
 mod json;
 mod layers;

@@ -1,5 +1,6 @@
 //! A strict parser: RFC 8259 text, no duplicate keys, bounded depth. R4 `json.html`.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::place::{Place, places_of};
@@ -64,6 +65,26 @@ fn locate(bytes: &[u8], kind: SyntaxErrorKind, pointer: String, offset: usize) -
     SyntaxError { kind, pointer, offset, place }
 }
 
+/// The keys of a large object: a search for each among all before it would take quadratic time.
+#[derive(Default)]
+struct Keys(HashSet<String>);
+
+/// Objects up to this size are searched from end to end.
+const SMALL: usize = 64;
+
+impl Keys {
+    /// Whether the object has the key, which is to be added next if not.
+    fn has(&mut self, object: &Object, key: &str) -> bool {
+        if object.len() < SMALL {
+            return object.contains_key(key);
+        }
+        if self.0.is_empty() {
+            self.0.extend(object.iter().map(|(key, _)| key.to_owned()));
+        }
+        !self.0.insert(key.to_owned())
+    }
+}
+
 enum Step {
     Key(String),
     Index(usize),
@@ -106,6 +127,7 @@ impl Parser<'_> {
         if self.next_is(b'}') {
             return Ok(Json::Object(object));
         }
+        let mut keys = Keys::default();
         loop {
             self.skip_space();
             if self.peek()? != b'"' {
@@ -117,7 +139,7 @@ impl Parser<'_> {
             self.expect(b':')?;
             let value = self.value(depth)?;
             let Some(Step::Key(key)) = self.path.pop() else { unreachable!("a key was pushed above") };
-            if object.contains_key(&key) {
+            if keys.has(&object, &key) {
                 self.at = key_at;
                 self.path.push(Step::Key(key));
                 return Err(SyntaxErrorKind::DuplicateKey);
