@@ -210,6 +210,10 @@ impl Reader {
         let http = |base: &String| base.starts_with("http://") || base.starts_with("https://");
         expect(config.base_url.as_ref().is_none_or(http), "base_url: must start with http:// or https://");
         expect(config.limits.depth >= 8, "max_json_depth: at least 8, or FHIR resources do not fit");
+        expect(
+            config.limits.depth <= 256,
+            "max_json_depth: at most 256, or the stack may not hold what hostile clients nest",
+        );
         expect(config.limits.default_page <= config.limits.page, "default_page: must not exceed max_page");
         expect(config.writing.queue > 0, "write_queue: at least 1");
         expect(config.outbox_days > 0, "outbox_days: at least 1");

@@ -39,7 +39,8 @@ async fn write_load(plan: &Plan, address: &str) -> Load {
     load(address, plan.clients, Duration::from_secs(plan.seconds), write_request(plan.clients)).await
 }
 
-/// Bed-status PUTs on SQLite, against a bare loop that writes the same rows with the same grouping.
+/// Bed-status PUTs on SQLite, against a bare loop that writes the same rows with the same grouping, and against the same
+/// gateway that validates nothing.
 pub async fn writes(plan: &Plan) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bench.db");
@@ -48,23 +49,28 @@ pub async fn writes(plan: &Plan) {
     fill(&gateway.address).await;
     drop(gateway);
     let (mut own, mut bare, mut slow) = (Vec::new(), Vec::new(), Duration::ZERO);
+    let mut unchecked = Vec::new();
     for _ in 0..plan.rounds {
         let gateway = Process::start(&url, &[]).await;
         let figures = write_load(plan, &gateway.address).await;
         own.push(figures.per_second);
         slow = slow.max(figures.p99);
         drop(gateway);
+        let gateway = Process::start(&url, &[("validation", "off")]).await;
+        unchecked.push(write_load(plan, &gateway.address).await.per_second);
+        drop(gateway);
         let (path, seconds, group) = (path.clone(), plan.seconds, plan.clients.min(64));
         let figure = tokio::task::spawn_blocking(move || bare::write_rows(&path, group, Duration::from_secs(seconds)));
         bare.push(figure.await.expect("the bare loop"));
     }
-    let (own, bare) = (middle(own), middle(bare));
+    let (own, bare, unchecked) = (middle(own), middle(bare), middle(unchecked));
     println!("SQLite, {} clients, bed status by PUT: {own:.0}/s (p99 {slow:?} at worst)", plan.clients);
     println!(
         "  bare loop, same rows, {} a commit: {bare:.0}/s; ratio {:.0} %",
         plan.clients.min(64),
         own / bare * 100.0
     );
+    println!("  without validation: {unchecked:.0}/s; with it {:.0} % of that", own / unchecked * 100.0);
     wal_bytes(folder.path()).await;
 }
 
@@ -143,7 +149,7 @@ pub async fn reads(plan: &Plan) {
     }
     axum.kill().expect("killed");
     axum.wait().expect("ended");
-    let (own, bare) = (middle(own), middle(bare));
+    let (own, bare, unchecked) = (middle(own), middle(bare), middle(unchecked));
     println!("SQLite, {READERS} clients, one processor for the server, read by id: {own:.0}/s");
     println!("  bare axum, same bytes: {bare:.0}/s; ratio {:.0} %", own / bare * 100.0);
 }

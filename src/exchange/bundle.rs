@@ -5,8 +5,8 @@ use crate::fhir::instant::Instant;
 use crate::fhir::json::{Json, scan};
 use crate::fhir::outcome::{Issue, IssueCode};
 
-use super::Standing;
 use super::prepare::Content;
+use super::{Standing, aside};
 
 /// `request.method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +74,10 @@ impl EntryRequest {
 
 /// Reads every entry; `base` is the server's own, for URLs that carry it.
 pub fn entry_requests(bundle: &Content, base: &str) -> Vec<Result<EntryRequest>> {
+    aside(bundle.text.len(), || read_entries(bundle, base))
+}
+
+fn read_entries(bundle: &Content, base: &str) -> Vec<Result<EntryRequest>> {
     let list = scan::members(&bundle.text, 0).into_iter().find(|member| member.key == "entry");
     let places = list.map(|member| scan::items(&bundle.text, member.value.start)).unwrap_or_default();
     let entries = bundle.tree.items("entry");

@@ -46,7 +46,7 @@ impl Gateway {
             }
             unit.assertions.push(Assertion { criteria: criteria.clone(), matches: Vec::new() });
         }
-        let findings = self.check(&content.tree)?;
+        let findings = self.check(content)?;
         let key = ResourceKey { rtype: rtype.clone(), id: ResourceId::generate() };
         let draft = self.draft(content, rtype, &key.id);
         unit.steps.push(Step { key, expect: Expect::New, action: Action::Put { draft, method: Method::Post } });

@@ -1,5 +1,6 @@
 //! The use cases: one file for each interaction. They know nothing of HTTP and nothing of SQL.
 
+mod aside;
 mod bundle;
 mod create;
 mod definitions;
@@ -35,6 +36,7 @@ use crate::store::{
     Writers,
 };
 
+pub use aside::aside;
 pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionQuery;
 pub use history::{HistoryPage, HistoryQuery, PageStart};

@@ -99,7 +99,7 @@ impl Gateway {
         let found = present(self.current(key).await?, key)?;
         standing.check(key, Some(&found))?;
         let content = self.patched(&found, patch)?;
-        let findings = self.check(&content.tree)?;
+        let findings = self.check(&content)?;
         let draft = self.draft(&content, &key.rtype, &key.id);
         let action = Action::Put { draft, method: Method::Patch };
         let step = Step { key: key.clone(), expect: Expect::Unmoved(found.version), action };

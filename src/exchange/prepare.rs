@@ -10,7 +10,7 @@ use crate::fhir::resource::Text;
 use crate::profile::{Definitions, Validation};
 use crate::store::{Derive, Draft};
 
-use super::{Deriver, Gateway};
+use super::{Deriver, Gateway, aside};
 
 /// A resource that was read and keeps the JSON rules; not validated yet.
 #[derive(Clone, Debug)]
@@ -22,15 +22,17 @@ pub struct Content {
 impl Gateway {
     /// Reads a resource. 400 where it is not FHIR JSON; 413 where it nests too deep.
     pub fn parse(&self, body: &[u8]) -> Result<Content> {
-        let tree = read_json(body, self.json_limits())?;
-        keeps_rules(&self.definitions, &tree)?;
-        let text = String::from_utf8_lossy(body).into_owned();
-        Ok(Content { text, tree })
+        aside(body.len(), || {
+            let tree = read_json(body, self.json_limits())?;
+            keeps_rules(&self.definitions, &tree)?;
+            let text = String::from_utf8_lossy(body).into_owned();
+            Ok(Content { text, tree })
+        })
     }
 
     /// Reads JSON that may break FHIR's rules of it: an operation tells what is wrong with the resources that it is given.
     pub fn read_tree(&self, body: &[u8]) -> Result<Json> {
-        read_json(body, self.json_limits())
+        aside(body.len(), || read_json(body, self.json_limits()))
     }
 
     /// Whether a text is JSON but for a member that stands twice in one object, which leaves open what it says.
@@ -40,20 +42,22 @@ impl Gateway {
 
     /// Judges content by base R4 and the profiles that apply, as far as its type's policy has it. Answers what is to be told
     /// of content that can be written.
-    pub(super) fn check(&self, tree: &Json) -> Result<Vec<Issue>> {
-        let issues = self.policy.findings(&self.definitions, tree);
+    pub(super) fn check(&self, content: &Content) -> Result<Vec<Issue>> {
+        let issues = aside(content.text.len(), || self.policy.findings(&self.definitions, &content.tree));
         if issues.iter().any(Issue::is_error) { Err(Error::unprocessable(issues)) } else { Ok(issues) }
     }
 
     /// Makes content ready to be stored under `id`.
     pub(super) fn draft(&self, content: &Content, rtype: &ResourceType, id: &ResourceId) -> Arc<Draft> {
-        let text = Text::new(&content.text, &content.tree, id.as_str());
-        let mut tree = content.tree.clone();
-        if let Some(resource) = tree.as_object_mut() {
-            resource.insert("id", id.as_str());
-        }
-        let derived = Deriver.derive(rtype.as_str(), &tree);
-        Arc::new(Draft { text, tree, derived })
+        aside(content.text.len(), || {
+            let text = Text::new(&content.text, &content.tree, id.as_str());
+            let mut tree = content.tree.clone();
+            if let Some(resource) = tree.as_object_mut() {
+                resource.insert("id", id.as_str());
+            }
+            let derived = Deriver.derive(rtype.as_str(), &tree);
+            Arc::new(Draft { text, tree, derived })
+        })
     }
 }
 
@@ -154,10 +158,15 @@ pub(super) fn keeps_rules(definitions: &Definitions, tree: &Json) -> Result<()> 
     })
 }
 
+/// After so many violations of the JSON rules they are only counted.
+const VIOLATIONS: usize = 100;
+
 /// R4 `json.html`: nothing empty, `null` only as a placeholder.
 pub fn check_rules(tree: &Json) -> Result<()> {
     let root = tree.get_str("resourceType").unwrap_or_default();
-    let issues: Vec<Issue> = check_fhir_rules(tree)
+    let violations = check_fhir_rules(tree);
+    let omitted = violations.len().saturating_sub(VIOLATIONS);
+    let mut issues: Vec<Issue> = violations
         .into_iter()
         .map(|violation| {
             let (ja, en) = match violation.rule {
@@ -176,7 +185,11 @@ pub fn check_rules(tree: &Json) -> Result<()> {
             let issue = Issue::error(IssueCode::Structure, format!("{ja}{}", mend.0), format!("{en} {}", mend.1));
             issue.at(root, violation.pointer).rule("json.html")
         })
-        .take(100)
+        .take(VIOLATIONS)
         .collect();
+    if omitted > 0 {
+        let (ja, en) = (format!("ほかに{omitted}件あります。"), format!("{omitted} more findings are not shown."));
+        issues.push(Issue::warning(IssueCode::Informational, ja, en));
+    }
     if issues.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::BadRequest, issues }) }
 }

@@ -23,7 +23,10 @@ use super::plan::{Deed, Plan, Planning};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
-use super::{Deriver, Gateway, Planned, Standing, origin, settle};
+use super::{Deriver, Gateway, Planned, Standing, aside, origin, settle};
+
+/// Bytes of entries that are judged before others have their turn: about a millisecond's worth.
+const TURN: usize = 32 << 10;
 
 /// What validation found and did not refuse, by the entry's place in the Bundle.
 type Findings = HashMap<usize, Vec<Issue>>;
@@ -79,7 +82,8 @@ impl Gateway {
             self.link(&mut plans, &order, &mut planning).await?;
         }
         let findings = self.judge(&plans, &order, faults).await?;
-        let unit = self.unit(&plans, planning.assertions, caller, digest);
+        let bytes = entries.iter().filter_map(|entry| entry.resource.as_ref()).map(|content| content.text.len()).sum();
+        let unit = aside(bytes, || self.unit(&plans, planning.assertions, caller, digest));
         let results = match self.apply(unit).await {
             Ok(results) => results,
             Err(UnitError::Moved) => return Ok(Planned::Moved),
@@ -210,20 +214,23 @@ impl Gateway {
         }
     }
 
-    /// Thousands of entries take a while: others have their turn in between.
+    /// Many entries take a while: others have their turn in between.
     async fn check_entries(&self, plans: &[Plan], order: &[&EntryRequest]) -> (Vec<Error>, Findings) {
         let (mut invalid, mut findings) = (Vec::new(), Findings::new());
-        for some in plans.chunks(64) {
-            for plan in some {
-                let Deed::Put { content, .. } = &plan.deed else { continue };
-                let index = order[plan.entry].index;
-                match self.check(&content.tree) {
-                    Ok(found) if found.is_empty() => {}
-                    Ok(found) => drop(findings.insert(index, found)),
-                    Err(error) => invalid.push(error.within_entry(index)),
-                }
+        let mut bytes = 0;
+        for plan in plans {
+            let Deed::Put { content, .. } = &plan.deed else { continue };
+            let index = order[plan.entry].index;
+            match self.check(content) {
+                Ok(found) if found.is_empty() => {}
+                Ok(found) => drop(findings.insert(index, found)),
+                Err(error) => invalid.push(error.within_entry(index)),
             }
-            tokio::task::yield_now().await;
+            bytes += content.text.len();
+            if bytes >= TURN {
+                bytes = 0;
+                tokio::task::yield_now().await;
+            }
         }
         (invalid, findings)
     }

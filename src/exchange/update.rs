@@ -16,7 +16,7 @@ impl Gateway {
         let content = self.parse(body)?;
         check_type(&content.tree, &key.rtype)?;
         check_id(&content.tree, &key.rtype, &key.id)?;
-        let findings = match self.check(&content.tree) {
+        let findings = match self.check(&content) {
             Ok(findings) => findings,
             Err(invalid) => {
                 // 412 comes before 422.
@@ -76,7 +76,7 @@ impl Gateway {
     ) -> Result<Planned<Written>> {
         let found = self.single_match(criteria, "URL").await?;
         let target = self.conditional_target(criteria, found.as_ref(), content, standing).await;
-        let ((id, expect), checked) = match (target, self.check(&content.tree)) {
+        let ((id, expect), checked) = match (target, self.check(content)) {
             // 422 comes before 409.
             (Err(error), Err(invalid)) if error.kind > invalid.kind => return Err(invalid),
             (target, checked) => (target?, checked),

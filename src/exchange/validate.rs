@@ -8,8 +8,8 @@ use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{Interaction, Validation};
 use crate::store::{self, Refusal};
 
-use super::prepare::{check_id, check_type, keeps_rules};
-use super::{Gateway, Standing};
+use super::prepare::{Content, check_id, check_type, keeps_rules};
+use super::{Gateway, Standing, aside};
 
 /// As which request a resource is judged (R4 `valueset-resource-validation-mode.html`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,23 +30,30 @@ pub struct Question<'a> {
     pub rtype: Option<&'a str>,
     pub id: Option<&'a str>,
     pub mode: Mode,
+    /// The length of the text that holds the resource.
+    pub bytes: usize,
     pub how: Validation,
 }
 
 impl Gateway {
     /// The content of a resource that is held: in the store, or a definition. 404 and 410 as read.
-    pub async fn held(&self, caller: &Caller, rtype: &str, id: &str) -> Result<Json> {
+    pub async fn held(&self, caller: &Caller, rtype: &str, id: &str) -> Result<Content> {
         let key = self.key(rtype, id, Interaction::Read)?;
         let text = match self.is_definition(rtype) {
             true => self.definition(rtype, id)?.text.clone(),
             false => self.read(caller, &key).await?.body.unwrap_or_default(),
         };
-        parse(text.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))
+        let tree = parse(text.as_bytes(), Limits { depth: usize::MAX })
+            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+        Ok(Content { text, tree })
     }
 
     /// All findings, errors first: the content's, and what the URL's interaction would be refused for.
     pub fn validate(&self, question: &Question<'_>, resource: &Json) -> Vec<Issue> {
+        aside(question.bytes, || self.judged(question, resource))
+    }
+
+    fn judged(&self, question: &Question<'_>, resource: &Json) -> Vec<Issue> {
         let mut issues = self.unfit(question, resource);
         let writes = matches!(question.mode, Mode::Create | Mode::Update) && question.how == Validation::default();
         issues.extend(match keeps_rules(&self.definitions, resource) {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::registry::R4_DEFINITIONS;
+use super::terminology::without_version;
 use super::{LoadError, SourceFile};
 
 /// Packages whose content the pack of R4 facts stands for.
@@ -99,7 +100,7 @@ pub fn url(value: &Value) -> Option<String> {
 /// Takes away prose and what can be derived. A profile whose base is not at hand is read from its snapshot, which holds
 /// all that the base says.
 fn slim(value: &mut Value, at_hand: impl Fn(&str) -> bool) {
-    let base = value["baseDefinition"].as_str().map(|base| base.split('|').next().unwrap_or(base).to_owned());
+    let base = value["baseDefinition"].as_str().map(|base| without_version(base).to_owned());
     let Some(definition) = value.as_object_mut() else { return };
     for key in ["text", "contact", "purpose", "copyright", "description", "mapping", "useContext", "jurisdiction"] {
         definition.remove(key);

@@ -10,7 +10,7 @@ use super::facts::Facts;
 use super::packages::package_of;
 use super::shape::{FastMap, Kind, Structure, TypeRef};
 use super::snapshot;
-use super::terminology::{CodeSet, Terminology};
+use super::terminology::{CodeSet, Terminology, without_version};
 use super::{LoadError, Profile};
 
 /// Canonical addresses of R4's own definitions begin with this.
@@ -96,7 +96,7 @@ impl Registry {
     /// A profile by canonical address, or a base type by its own. A version after `|` is asked for where there are several,
     /// and passed over otherwise.
     pub fn profile(&self, canonical: &str) -> Option<&Arc<Structure>> {
-        let url = canonical.split('|').next().unwrap_or(canonical);
+        let url = without_version(canonical);
         if let Some(structure) = self.local.get(canonical).or_else(|| self.local.get(url)) {
             return Some(structure);
         }
@@ -112,7 +112,7 @@ impl Registry {
 
     /// The definition behind a profile, local or published; a version counts as with [`Registry::profile`].
     pub fn source(&self, canonical: &str) -> Option<Value> {
-        let url = canonical.split('|').next().unwrap_or(canonical);
+        let url = without_version(canonical);
         match self.local_sources.get(canonical).or_else(|| self.local_sources.get(url)) {
             Some((_, source)) => Some(source.clone()),
             None => self.facts.value("profile", url),
@@ -124,7 +124,7 @@ impl Registry {
         if self.types.contains_key(target) {
             return Some(target.to_owned());
         }
-        let url = target.split('|').next().unwrap_or(target);
+        let url = without_version(target);
         let name = url.strip_prefix(R4_DEFINITIONS).unwrap_or(url);
         if self.types.contains_key(name) {
             return Some(name.to_owned());
@@ -176,7 +176,7 @@ impl Registry {
 
     /// Why a package's profile is not in force.
     pub fn left_out(&self, canonical: &str) -> Option<&LoadError> {
-        let url = canonical.split('|').next().unwrap_or(canonical);
+        let url = without_version(canonical);
         self.left_out.get(canonical).or_else(|| self.left_out.get(url))
     }
 

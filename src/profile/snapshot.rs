@@ -16,6 +16,7 @@ use super::constraint::{Constraint, Level, is_of_every_type};
 use super::overlay::{Builder, Place};
 use super::registry::{R4_DEFINITIONS, Registry};
 use super::shape::{Context, Kind, Structure};
+use super::terminology::without_version;
 
 /// What a StructureDefinition may be or say that this compiler refuses at load: named here, never skipped in silence.
 pub const NON_FEATURES: [&str; 2] = [
@@ -145,10 +146,6 @@ fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Nod
 
 fn base_of(definition: &Value) -> Option<&str> {
     definition["baseDefinition"].as_str()
-}
-
-fn without_version(canonical: &str) -> &str {
-    canonical.split('|').next().unwrap_or(canonical)
 }
 
 fn is_snapshot_alone(definition: &Value) -> bool {

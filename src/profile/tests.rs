@@ -264,3 +264,15 @@ fn best_practices_are_told_where_asked_for() {
     let dom = "http://hl7.org/fhir/StructureDefinition/DomainResource|DomainResource|dom-6";
     assert_eq!(keys, [(Severity::Warning, dom)]);
 }
+
+#[test]
+fn an_error_is_told_however_many_warnings_come_before_it() {
+    let definitions = base();
+    let warned = r#"{"url":"http://a/none","valueCode":"x"}"#;
+    let text = |status: &str| {
+        let extensions = vec![warned; 300].join(",");
+        format!(r#"{{"resourceType":"Location","extension":[{extensions}],"status":"{status}"}}"#)
+    };
+    assert_eq!(errors(&definitions, &text("open")), one("Location.status", "binding"));
+    assert!(found(&definitions, &text("active")).len() <= 201);
+}

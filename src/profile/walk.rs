@@ -86,11 +86,14 @@ impl<'a> Walk<'a> {
     }
 
     pub fn report_at(&mut self, issue: Issue, pointer: String) {
-        if self.issues.len() < ISSUE_LIMIT {
-            self.issues.push(issue.at(self.root_type, pointer));
-        } else {
+        if self.issues.len() >= ISSUE_LIMIT {
             self.omitted += 1;
+            // No number of warnings hides an error.
+            let note = if issue.is_error() { self.issues.iter().rposition(|told| !told.is_error()) } else { None };
+            let Some(note) = note else { return };
+            self.issues.remove(note);
         }
+        self.issues.push(issue.at(self.root_type, pointer));
     }
 
     /// Runs `f` with the pointer one member further down.
@@ -288,7 +291,12 @@ impl<'a> Walk<'a> {
     }
 
     fn findings(&mut self, structure: &Structure, shape: &Shape, schema: &Schema, node: &Json) {
-        for finding in schema.findings(node) {
+        let findings = schema.findings(node);
+        // What will only be counted need not be put into words.
+        let errors = self.issues.iter().filter(|told| told.is_error()).count();
+        let told = ISSUE_LIMIT.saturating_sub(errors).min(findings.len());
+        self.omitted += findings.len() - told;
+        for finding in findings.into_iter().take(told) {
             let pointer = format!("{}{}", self.pointer, finding.pointer);
             let (issue, below) = of_finding(structure, shape, node, &finding);
             self.report_at(issue, pointer + &below);

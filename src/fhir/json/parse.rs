@@ -65,26 +65,6 @@ fn locate(bytes: &[u8], kind: SyntaxErrorKind, pointer: String, offset: usize) -
     SyntaxError { kind, pointer, offset, place }
 }
 
-/// The keys of a large object: a search for each among all before it would take quadratic time.
-#[derive(Default)]
-struct Keys(HashSet<String>);
-
-/// Objects up to this size are searched from end to end.
-const SMALL: usize = 64;
-
-impl Keys {
-    /// Whether the object has the key, which is to be added next if not.
-    fn has(&mut self, object: &Object, key: &str) -> bool {
-        if object.len() < SMALL {
-            return object.contains_key(key);
-        }
-        if self.0.is_empty() {
-            self.0.extend(object.iter().map(|(key, _)| key.to_owned()));
-        }
-        !self.0.insert(key.to_owned())
-    }
-}
-
 enum Step {
     Key(String),
     Index(usize),
@@ -123,11 +103,10 @@ impl Parser<'_> {
 
     fn object(&mut self, depth: usize) -> Read<Json> {
         self.enter(depth)?;
-        let mut object = Object::new();
+        let (mut object, mut keys) = (Object::new(), Keys::default());
         if self.next_is(b'}') {
             return Ok(Json::Object(object));
         }
-        let mut keys = Keys::default();
         loop {
             self.skip_space();
             if self.peek()? != b'"' {
@@ -139,11 +118,12 @@ impl Parser<'_> {
             self.expect(b':')?;
             let value = self.value(depth)?;
             let Some(Step::Key(key)) = self.path.pop() else { unreachable!("a key was pushed above") };
-            if keys.has(&object, &key) {
+            if keys.hold(&object, &key) {
                 self.at = key_at;
                 self.path.push(Step::Key(key));
                 return Err(SyntaxErrorKind::DuplicateKey);
             }
+            keys.add(&object, &key);
             object.push_unchecked(key, value);
             if !self.more(b'}')? {
                 return Ok(Json::Object(object));
@@ -324,6 +304,31 @@ impl Parser<'_> {
     }
 }
 
+/// An object of more members than that is none of FHIR's, and is not searched from its start for each of them.
+const FEW: usize = 64;
+
+/// The keys of an object, once there are many.
+#[derive(Default)]
+struct Keys {
+    many: HashSet<String>,
+}
+
+impl Keys {
+    fn hold(&self, object: &Object, key: &str) -> bool {
+        if object.len() <= FEW { object.contains_key(key) } else { self.many.contains(key) }
+    }
+
+    /// A key that is about to be pushed.
+    fn add(&mut self, object: &Object, key: &str) {
+        if object.len() == FEW {
+            self.many.extend(object.iter().map(|(name, _)| name.to_owned()));
+        }
+        if object.len() >= FEW {
+            self.many.insert(key.to_owned());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,6 +365,18 @@ mod tests {
         assert_eq!(kind(r#""\ud83c\udfe5""#), Ok(Json::from("🏥")));
         assert_eq!(kind(r#""\ud83c""#), Err(SyntaxErrorKind::InvalidString));
         assert_eq!(kind(r#""\udfe5""#), Err(SyntaxErrorKind::InvalidString));
+    }
+
+    #[test]
+    fn duplicate_keys_are_refused_in_large_objects() {
+        let object = |twice: usize| {
+            let members: Vec<String> = (0..200).chain([twice]).map(|n| format!("\"m{n}\":1")).collect();
+            parse(format!("{{{}}}", members.join(",")).as_bytes(), Limits::default())
+        };
+        assert!(object(200).is_ok());
+        for twice in [0, 62, 63, 64, 65, 199] {
+            assert_eq!(object(twice).unwrap_err().kind, SyntaxErrorKind::DuplicateKey, "{twice}");
+        }
     }
 
     proptest::proptest! {

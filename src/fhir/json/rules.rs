@@ -28,7 +28,7 @@ pub struct Violation {
 }
 
 /// More violations than this are not looked for.
-const MOST: usize = 1_000;
+const MOST: usize = 100_000;
 
 /// Objects up to this size are searched from end to end.
 const SMALL: usize = 64;

@@ -61,7 +61,7 @@ impl Limits {
             ));
         }
         if self.base_targets {
-            lines.push("types that references of base R4 may lead to".to_owned());
+            lines.push("types of the targets of base R4 where the reference does not show them".to_owned());
         }
         lines.join("\n")
     }

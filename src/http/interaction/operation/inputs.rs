@@ -2,7 +2,7 @@
 //! `operations.html#request`.
 
 use crate::error::{Error, Result};
-use crate::exchange::{Verb, check_rules};
+use crate::exchange::{Verb, aside, check_rules};
 use crate::fhir::json::{Json, Object};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
@@ -64,7 +64,7 @@ impl Inputs {
         let tree = app.gateway.read_tree(&call.ask.body)?;
         let bare = call.operation.bare;
         if is_wrapper(&tree, call.target, bare) {
-            check_wrapper(&tree)?;
+            aside(call.ask.body.len(), || check_wrapper(&tree))?;
             inputs.list.extend(Inputs::of_parameters(tree, "parameter", "")?.list);
             return Ok(inputs);
         }
@@ -238,7 +238,7 @@ fn is_wrapper(tree: &Json, target: &Target, bare: Option<&str>) -> bool {
 fn check_wrapper(tree: &Json) -> Result<()> {
     let Err(mut error) = check_rules(tree) else { return Ok(()) };
     let inside = |pointer: &str| pointer.contains("/resource/") || pointer.ends_with("/resource");
-    error.issues.retain(|issue| !issue.pointer.as_deref().is_some_and(inside));
+    error.issues.retain(|issue| issue.pointer.as_deref().is_some_and(|pointer| !inside(pointer)));
     if error.issues.is_empty() { Ok(()) } else { Err(error) }
 }
 

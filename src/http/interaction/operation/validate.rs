@@ -44,15 +44,17 @@ async fn judge(app: &App, call: &Call<'_>, inputs: &Inputs) -> Result<Vec<Issue>
         (_, None) if mode == Mode::Delete => Err(no_instance()),
         (Some(input), _) => {
             let resource = input.as_resource()?;
-            let question = Question { rtype, id, mode, how: read_how(inputs, mode, resource)? };
+            let how = read_how(inputs, mode, resource)?;
+            let question = Question { rtype, id, mode, bytes: call.ask.body.len(), how };
             let mut issues = app.gateway.validate(&question, resource);
             locate(&mut issues, &call.ask.body, &input.resource_place());
             Ok(issues)
         }
         (None, Some((of_type, of_id))) => {
             let resource = app.gateway.held(&call.ask.caller, of_type, of_id).await?;
-            let question = Question { rtype, id, mode, how: read_how(inputs, mode, &resource)? };
-            Ok(app.gateway.validate(&question, &resource))
+            let how = read_how(inputs, mode, &resource.tree)?;
+            let question = Question { rtype, id, mode, bytes: resource.text.len(), how };
+            Ok(app.gateway.validate(&question, &resource.tree))
         }
         (None, None) => Err(nothing_to_validate()),
     }
