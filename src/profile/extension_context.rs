@@ -147,6 +147,8 @@ impl<'a> Walk<'a> {
         let mut context = Context::new(scope.resource).with_model(self.inner);
         context.root = self.container().unwrap_or(scope.resource);
         context.focus = Node::new(root.resource.pointer(self.holder()?)?);
+        let itself = [("extension", root.resource.pointer(&self.pointer)?)];
+        context.variables = &itself;
         context.max_steps = STEPS;
         expression.verdict(&context).ok().map(|verdict| verdict == Verdict::Holds)
     }

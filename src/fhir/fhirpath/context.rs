@@ -19,7 +19,7 @@ pub struct Context<'a> {
     pub root: &'a Json,
     /// Where the expression starts, and `%context`.
     pub focus: Node<'a>,
-    /// What `%current` and `%previous` stand for; a name that is not here is empty.
+    /// What `%current`, `%previous` and `%extension` stand for; a name that is not here is empty.
     pub variables: &'a [(&'a str, &'a Json)],
     pub model: Option<&'a dyn Model>,
     pub resolver: Option<&'a dyn Resolver>,

@@ -333,7 +333,8 @@ impl Parser {
     }
 }
 
-/// R4 `fhirpath.html#variables`; `%current` and `%previous` are those of topic-based subscriptions.
+/// R4 `fhirpath.html#variables`; `%current` and `%previous` are those of topic-based subscriptions, `%extension` that of
+/// context invariants.
 fn variable(name: &str) -> Option<Variable> {
     Some(match name {
         "resource" => Variable::Resource,
@@ -342,7 +343,7 @@ fn variable(name: &str) -> Option<Variable> {
         "ucum" => Variable::Text("http://unitsofmeasure.org".to_owned()),
         "sct" => Variable::Text("http://snomed.info/sct".to_owned()),
         "loinc" => Variable::Text("http://loinc.org".to_owned()),
-        "current" | "previous" => Variable::Supplied(name.to_owned()),
+        "current" | "previous" | "extension" => Variable::Supplied(name.to_owned()),
         _ => match name.split_once('-')? {
             ("vs", id) => Variable::Text(format!("http://hl7.org/fhir/ValueSet/{id}")),
             ("ext", id) => Variable::Text(format!("http://hl7.org/fhir/StructureDefinition/{id}")),
