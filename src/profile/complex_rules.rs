@@ -167,6 +167,7 @@ impl<'a> Walk<'a> {
 
     /// Rules for whole resources: contained ones (dom-2 to dom-5), ids.
     pub fn resource_rules(&mut self, node: &'a Json) {
+        self.anchors(node);
         let contained = node.items("contained");
         if self.scopes.last().is_some_and(|scope| scope.is_contained) {
             if node.get("contained").is_some() {

@@ -286,6 +286,15 @@ pub fn type_mismatch() -> Issue {
     .rule(format!("{R4_DEFINITIONS}Reference|Reference.type|type"))
 }
 
+pub fn duplicate_element_id() -> Issue {
+    Issue::error(
+        IssueCode::Duplicate,
+        "リソースの中に同じ id の要素があります。",
+        "Another element of the resource has this id.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Element|Element.id|unique"))
+}
+
 pub fn duplicate_contained() -> Issue {
     Issue::error(IssueCode::Duplicate, "同じ id の内包リソースがあります。", "Another contained resource has this id.")
         .rule(format!("{R4_DEFINITIONS}DomainResource|DomainResource.contained|id"))

@@ -11,6 +11,7 @@
 //! Non-features: what [`NON_FEATURES`] lists, and the existence of reference targets (the exchange decides it inside a
 //! transaction): a target is held to its profile where it is at hand, contained or in the same Bundle.
 
+mod anchors;
 mod base;
 mod binding;
 mod bounds;

@@ -24,6 +24,7 @@ mod fhirpath_suite;
 mod general;
 mod history;
 mod hostile;
+mod hostile_rules;
 mod housekeeping;
 mod json;
 mod layers;

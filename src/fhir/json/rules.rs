@@ -1,5 +1,7 @@
 //! What FHIR asks of JSON beyond its grammar: nothing is empty, `null` only holds a place. R4 `json.html`.
 
+use std::collections::HashMap;
+
 use super::value::{Json, Object, escape_pointer};
 
 /// A rule of R4 `json.html`.
@@ -25,7 +27,13 @@ pub struct Violation {
     pub pointer: String,
 }
 
-/// Every broken rule in the tree, in document order.
+/// More violations than this are not looked for.
+const MOST: usize = 100_000;
+
+/// Objects up to this size are searched from end to end.
+const SMALL: usize = 64;
+
+/// The broken rules in the tree, in document order.
 pub fn check_fhir_rules(root: &Json) -> Vec<Violation> {
     let mut found = Vec::new();
     visit(root, &mut String::new(), &mut found);
@@ -33,6 +41,9 @@ pub fn check_fhir_rules(root: &Json) -> Vec<Violation> {
 }
 
 fn visit(node: &Json, pointer: &mut String, found: &mut Vec<Violation>) {
+    if found.len() >= MOST {
+        return;
+    }
     match node {
         Json::Object(object) if object.is_empty() => report(FhirRule::EmptyObject, pointer, found),
         Json::Object(object) => members(object, pointer, found),
@@ -50,10 +61,11 @@ fn visit(node: &Json, pointer: &mut String, found: &mut Vec<Violation>) {
 }
 
 fn members(object: &Object, pointer: &mut String, found: &mut Vec<Violation>) {
+    let mut index = None;
     for (key, value) in object.iter() {
         within(pointer, &escape_pointer(key), |pointer| match value {
             Json::Array(items) if items.contains(&Json::Null) => {
-                let sibling = sibling_of(object, key);
+                let sibling = sibling_of(object, &mut index, key);
                 for (index, item) in items.iter().enumerate() {
                     let held = item == &Json::Null && sibling.get(index).is_some_and(|other| other != &Json::Null);
                     if !held {
@@ -66,11 +78,13 @@ fn members(object: &Object, pointer: &mut String, found: &mut Vec<Violation>) {
     }
 }
 
-/// The items of `_key` for `key`, and of `key` for `_key`.
-fn sibling_of<'a>(object: &'a Object, key: &str) -> &'a [Json] {
-    let sibling = match key.strip_prefix('_') {
-        Some(plain) => object.get(plain),
-        None => object.get(&format!("_{key}")),
+/// The items of `_key` for `key`, and of `key` for `_key`. A large object is searched through an index, made once.
+fn sibling_of<'a>(object: &'a Object, index: &mut Option<HashMap<&'a str, &'a Json>>, key: &str) -> &'a [Json] {
+    let other = key.strip_prefix('_').map_or_else(|| format!("_{key}"), str::to_owned);
+    let sibling = if object.len() <= SMALL {
+        object.get(&other)
+    } else {
+        index.get_or_insert_with(|| object.iter().collect()).get(other.as_str()).copied()
     };
     sibling.and_then(Json::as_array).unwrap_or_default()
 }
