@@ -1,6 +1,6 @@
 //! `/metadata`: the CapabilityStatement, from the template and from what is wired. R4 `capabilitystatement.html`.
 
-use crate::exchange::Gateway;
+use crate::exchange::{Enforcement, Gateway};
 use crate::fhir::json::{Json, Object, to_compact};
 use crate::profile::{Interaction, ServedType};
 
@@ -59,6 +59,14 @@ fn coded(code: &str) -> Json {
 fn resource(gateway: &Gateway, served: &ServedType) -> Json {
     let mut resource = Object::new();
     resource.insert("type", served.name.as_str());
+    let policy = match gateway.policy.of(&served.name) {
+        Enforcement::Enforce => None,
+        Enforcement::Warn => Some("Content that breaks R4 or a profile is stored; what was found is told as warnings."),
+        Enforcement::Off => Some("Content is stored without validation."),
+    };
+    if let Some(policy) = policy.filter(|_| served.allows(Interaction::Create)) {
+        resource.insert("documentation", policy);
+    }
     if let Some(profile) = &served.profile {
         resource.insert("profile", profile.as_str());
     }

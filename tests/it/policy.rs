@@ -118,6 +118,12 @@ async fn what_is_off_is_written_without_a_look(app: &TestApp) {
 
 async fn a_type_has_its_own_policy(app: &TestApp) {
     let mixed = app.beside("enforce", "Location=off,Patient=warn").await;
+    let statement = mixed.get("metadata").await.expect(200);
+    let told = |rtype: &str| {
+        let types = statement["rest"][0]["resource"].as_array().unwrap().iter();
+        types.filter(|one| one["type"] == rtype).all(|one| one["documentation"].is_string())
+    };
+    assert!(told("Location") && told("Patient") && !told("Organization"), "/metadata says what is not enforced");
     mixed.post("Location", &wrong("x")).await.expect(201);
     let patient = json!({"resourceType": "Patient", "gender": "?"});
     mixed.post("Patient", &patient).await.expect(201);
