@@ -340,7 +340,7 @@ impl<'a> Walk<'a> {
                 }
             }
             _ if says_nothing(sibling) && empty(object.get(plain)) => {
-                self.within(plain, |walk| walk.report(issue::no_content(structure, &element.path)));
+                self.within(name, |walk| walk.report(issue::no_content(structure, &element.path)));
             }
             _ => {}
         }

@@ -21,6 +21,7 @@ mod faults;
 mod feed;
 mod fhir_xml;
 mod fhirpath_suite;
+mod fuzz;
 mod general;
 mod history;
 mod hostile;
