@@ -149,7 +149,7 @@ pub async fn reads(plan: &Plan) {
     }
     axum.kill().expect("killed");
     axum.wait().expect("ended");
-    let (own, bare, unchecked) = (middle(own), middle(bare), middle(unchecked));
+    let (own, bare) = (middle(own), middle(bare));
     println!("SQLite, {READERS} clients, one processor for the server, read by id: {own:.0}/s");
     println!("  bare axum, same bytes: {bare:.0}/s; ratio {:.0} %", own / bare * 100.0);
 }
