@@ -249,3 +249,23 @@ fn what_a_profile_names_must_be_loaded() {
         ["StructureDefinition/p.json: Location.extension:x: the profile http://b/x is not loaded".to_owned()]
     );
 }
+
+#[test]
+fn a_choice_written_by_its_types_has_no_others() {
+    let by_type = r#"{"id":"Observation.valueQuantity","path":"Observation.valueQuantity","mustSupport":true},
+{"id":"Observation.valueString","path":"Observation.valueString","maxLength":3}"#;
+    let definitions = load(&[profile("o", "Observation", by_type)]);
+    let judged = |profile: &str, value: &str| {
+        let observation = format!(r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},{value}}}"#);
+        keys(&against(&definitions, profile, &observation))
+    };
+    assert_eq!(judged("http://a/o", r#""valueQuantity":{"value":1}"#), []);
+    assert_eq!(judged("http://a/o", r#""valueString":"abc""#), []);
+    assert_eq!(judged("http://a/o", r#""valueString":"abcd""#), one("Observation.value.ofType(string)", "maxLength"));
+    assert_eq!(judged("http://a/o", r#""valueBoolean":true"#), one("Observation.value.ofType(boolean)", "max"));
+    let weight = "http://hl7.org/fhir/StructureDefinition/bodyweight";
+    let about = |value: &str| {
+        judged(weight, value).into_iter().filter(|(place, _)| place.contains(".value.")).collect::<Vec<_>>()
+    };
+    assert_eq!(about(r#""valueString":"60""#), one("Observation.value.ofType(string)", "max"));
+}
