@@ -263,6 +263,10 @@ fn a_choice_written_by_its_types_has_no_others() {
     assert_eq!(judged("http://a/o", r#""valueString":"abc""#), []);
     assert_eq!(judged("http://a/o", r#""valueString":"abcd""#), one("Observation.value.ofType(string)", "maxLength"));
     assert_eq!(judged("http://a/o", r#""valueBoolean":true"#), one("Observation.value.ofType(boolean)", "max"));
+    let wrong = r#"{"resourceType":"Patient","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthPlace","valueString":"x"}]}"#;
+    let told = definitions.validate(&json(wrong));
+    assert_eq!(keys(&told), one("Patient.extension[0].value.ofType(string)", "max"), "told once");
+    assert!(told[0].en.contains("Allowed: valueAddress."), "{}", told[0].en);
     let weight = "http://hl7.org/fhir/StructureDefinition/bodyweight";
     let about = |value: &str| {
         judged(weight, value).into_iter().filter(|(place, _)| place.contains(".value.")).collect::<Vec<_>>()
