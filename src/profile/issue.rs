@@ -66,6 +66,15 @@ pub fn unknown_profile(refuse: bool, left_out: Option<&LoadError>) -> Issue {
     Issue::new(severity, IssueCode::NotFound, ja, en)
 }
 
+pub fn other_version(at_hand: &str) -> Issue {
+    Issue::new(
+        Severity::Warning,
+        IssueCode::NotFound,
+        format!("宣言された版のプロファイルは読み込まれていないため、版 {at_hand} で検証しました。"),
+        format!("The declared version of the profile is not loaded; version {at_hand} has been checked instead."),
+    )
+}
+
 pub fn profile_of_other_type(canonical: &str, type_name: &str) -> Issue {
     error(
         IssueCode::Invalid,

@@ -219,7 +219,11 @@ impl<'a> Walk<'a> {
                         self.report(issue::profile_of_other_type(canonical, &structure.type_name));
                     }
                 }
-                Some(_) => {}
+                Some(_) => {
+                    if let Some(at_hand) = self.inner.registry.other_version(canonical) {
+                        self.report(issue::other_version(at_hand));
+                    }
+                }
             }
             self.pointer.truncate(length);
             if found.is_some_and(|structure| structure.is_profile && structure.type_name == type_name) {

@@ -273,3 +273,24 @@ fn a_choice_written_by_its_types_has_no_others() {
     };
     assert_eq!(about(r#""valueString":"60""#), one("Observation.value.ofType(string)", "max"));
 }
+
+#[test]
+fn a_declared_version_that_is_not_at_hand_is_told() {
+    let own = profile("v", "Patient", "").text.replace(r#""id":"v""#, r#""id":"v","version":"1.2.0""#);
+    let own = own.replace(r#""element":[]"#, r#""element":[{"id":"Patient","path":"Patient"}]"#);
+    let definitions = load(&[file("StructureDefinition/v.json", &own)]);
+    let r4 = "http://hl7.org/fhir/StructureDefinition/Patient";
+    for (declared, told) in [
+        ("http://a/v".to_owned(), 0),
+        ("http://a/v|1.2.0".to_owned(), 0),
+        ("http://a/v|1.2".to_owned(), 0),
+        ("http://a/v|2.0.0".to_owned(), 1),
+        (format!("{r4}|4.0.1"), 0),
+        (format!("{r4}|3.0.1"), 1),
+    ] {
+        let issues = definitions
+            .validate(&json(&format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{declared}"]}}}}"#)));
+        assert_eq!(issues.len(), told, "{declared}: {issues:?}");
+        assert!(issues.iter().all(|issue| issue.severity == Severity::Warning && issue.en.contains("instead")));
+    }
+}
