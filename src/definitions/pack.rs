@@ -30,7 +30,9 @@ pub fn pack(root: &Path) -> Result<Packed, LoadError> {
     for file in read_json_files(root)?.into_iter().filter(|file| file.path.contains('/')) {
         definitions.push(put(&mut files, "package", file)?);
     }
-    for file in read_json_files(&root.join("examples"))?.into_iter().filter(|file| !file.path.contains('/')) {
+    let own_examples = root.join("examples");
+    let found = if own_examples.is_dir() { read_json_files(&own_examples)? } else { Vec::new() };
+    for file in found.into_iter().filter(|file| !file.path.contains('/')) {
         let file = SourceFile { path: format!("examples/{}", file.path), text: file.text };
         examples.push(put(&mut files, "package/example", file)?);
     }

@@ -24,7 +24,11 @@ pub fn compile(name: &str, facts: TypeFacts) -> Structure {
         let (parent, leaf) = fact.path.rsplit_once('.').unwrap_or(("", &fact.path));
         let child = nodes.get(fact.content_of.as_deref().unwrap_or(&fact.path)).copied();
         let Some(into) = nodes.get(parent).and_then(|at| elements.get_mut(*at)) else { continue };
-        into.push(element(name, kind, fact, leaf, child));
+        let mut built = element(name, kind, fact, leaf, child);
+        // What refers to another element's content brings its invariants (R4 `elementdefinition.html`, contentReference).
+        let target = fact.content_of.as_ref().and_then(|path| facts.elements.iter().find(|other| other.path == *path));
+        built.rules.constraints.extend(target.into_iter().flat_map(base_constraints));
+        into.push(built);
     }
     let mut paths: Vec<(usize, String)> = nodes.into_iter().map(|(path, at)| (at, full_path(name, &path))).collect();
     paths.sort();
@@ -107,7 +111,14 @@ fn element(type_name: &str, kind: Kind, fact: &ElementFacts, leaf: &str, child: 
 
 fn base_constraints(fact: &ElementFacts) -> Vec<Constraint> {
     let built = fact.constraints.iter().filter_map(|(key, severity, expression)| {
-        Some(Constraint::new(key, Level::parse(severity)?, expression.as_deref()?, String::new(), String::new()))
+        // 4.0.1 counts to two where que-12's own words, and those of enableBehavior, say "more than one".
+        let expression = match (key.as_str(), expression.as_deref()?) {
+            ("que-12", "enableWhen.count() > 2 implies enableBehavior.exists()") => {
+                "enableWhen.count() > 1 implies enableBehavior.exists()"
+            }
+            (_, expression) => expression,
+        };
+        Some(Constraint::new(key, Level::parse(severity)?, expression, String::new(), String::new()))
     });
     built.collect()
 }

@@ -87,10 +87,16 @@ impl<'a> Walk<'a> {
         // A code of a system that the set does not draw on is not a slip of the pen.
         let near =
             code.filter(|_| self.suggests() && value.get_str("system").is_none_or(|system| set.draws_on(system)));
-        let (meant_ja, meant_en) = near.and_then(|code| meant(set, code)).unwrap_or_default();
+        let of_system =
+            || code.filter(|_| self.suggests() && value.as_object().is_some()).and_then(|code| system_of(set, code));
+        let (meant_ja, meant_en) = of_system().or_else(|| near.and_then(|code| meant(set, code))).unwrap_or_default();
         let (allowed_ja, allowed_en) = set.shown(allowed).map_or(("", ""), |(ja, en)| (ja, en));
         let set_url = &binding.value_set;
         let (ja, en) = match code.map(shown_code) {
+            Some("") => (
+                format!("このコードは値セット {set_url} にありません。"),
+                format!("The code is not in the value set {set_url}."),
+            ),
             Some(code) => (
                 format!("コード「{code}」は値セット {set_url} にありません。"),
                 format!("The code '{code}' is not in the value set {set_url}."),
@@ -242,6 +248,25 @@ fn meant(set: &CodeSet, code: &str) -> Option<(String, String)> {
     })
     .ok()?;
     nearest(code, members.iter().map(|member| (member.code, member.display(None)))).map(did_you_mean)
+}
+
+/// Where the code is right and its system is not (or is missing): the system that it has in the set.
+fn system_of(set: &CodeSet, code: &str) -> Option<(String, String)> {
+    let (mut found, mut seen) = (None, 0_usize);
+    set.each(&mut |member| {
+        if member.code == code {
+            found = Some(member.system.to_owned());
+        }
+        seen += 1;
+        found.is_none() && seen < COUNTED_CODES
+    })
+    .ok()?;
+    found.map(|system| {
+        (
+            format!(" この値セットでの「{code}」の system は {system} です。"),
+            format!(" In this value set the system of '{code}' is {system}."),
+        )
+    })
 }
 
 fn did_you_mean(code: &str) -> (String, String) {

@@ -92,10 +92,22 @@ impl<'a> Walk<'a> {
                     self.report(issue::dangling_fragment());
                     return;
                 }
-            } else if !reference.starts_with("urn:") && !format::scheme(reference) && named_type(reference).is_none() {
-                self.within("reference", |walk| walk.report(issue::reference_form()));
-                return;
+            } else if reference.starts_with("urn:") {
+                self.urn(reference);
+            } else if !format::scheme(reference) {
+                let Some(name) = named_type(reference) else {
+                    self.within("reference", |walk| walk.report(issue::reference_form()));
+                    return;
+                };
+                if !self.inner.registry.is_resource(name) {
+                    self.within("reference", |walk| walk.report(issue::reference_to_no_type(name)));
+                }
             }
+        } else if !["_reference", "identifier", "display", "_display", "extension"]
+            .iter()
+            .any(|key| value.get(key).is_some())
+        {
+            self.report(issue::empty_reference());
         }
         if let (Some(named), Some(found)) = (value.get_str("type"), self.referenced_type(value))
             && named != found
@@ -108,6 +120,14 @@ impl<'a> Walk<'a> {
             && let Some(base) = self.inner.registry.base(element.path.split('.').next().unwrap_or_default())
         {
             self.reference_target(base, element, spec, value);
+        }
+    }
+
+    /// A UUID or OID is the address of nothing but an entry beside it (R4 `bundle.html#references`).
+    fn urn(&mut self, reference: &str) {
+        let in_bundle = self.scopes.iter().any(|scope| scope.resource.get_str("resourceType") == Some("Bundle"));
+        if in_bundle && self.resolve(reference).is_none() {
+            self.within("reference", |walk| walk.report(issue::no_such_entry()));
         }
     }
 

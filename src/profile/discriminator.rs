@@ -9,6 +9,7 @@ use crate::fhir::json::Json;
 use super::registry::Registry;
 use super::slicing::{Expected, Path, Step, Test};
 use super::snapshot::{self, Node};
+use super::terminology::without_version;
 
 /// Profiles that a path may lead through.
 const PROFILE_LIMIT: usize = 8;
@@ -84,7 +85,7 @@ fn expected_value(registry: &Registry, node: &Node, rest: &[Step]) -> Option<Exp
         return Some(Expected::Pattern(pattern));
     }
     let binding = node.facts.get("binding").filter(|binding| binding["strength"] == "required")?;
-    let url = binding["valueSet"].as_str()?.split('|').next()?;
+    let url = without_version(binding["valueSet"].as_str()?);
     Some(Expected::Codes(url.to_owned(), registry.value_set(url)))
 }
 
@@ -160,7 +161,7 @@ fn below<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
 fn type_list(node: &Node, key: &str) -> Vec<String> {
     let specs = node.facts.get("type").and_then(Value::as_array).into_iter().flatten();
     let named = specs.flat_map(|spec| spec[key].as_array().into_iter().flatten()).filter_map(Value::as_str);
-    named.map(|url| url.split('|').next().unwrap_or(url).to_owned()).collect()
+    named.map(|url| without_version(url).to_owned()).collect()
 }
 
 fn extension_slice<'n>(node: &'n Node, url: &str) -> Option<&'n Node> {

@@ -22,10 +22,11 @@ pub const FORMATS: &[Format] = &[
     ("fhir-base64Binary", base64),
 ];
 
-/// Not empty, at most 1 MiB. R4 says of control characters only that they *should* not stand in a string
+/// Not empty, at most 1024 × 1024 characters. R4 says of control characters only that they *should* not stand in a string
 /// (`datatypes.html#string`), so they pass, U+0000 included.
 pub fn string(text: &str) -> bool {
-    (1..=1024 * 1024).contains(&text.len())
+    const LIMIT: usize = 1024 * 1024;
+    !text.is_empty() && (text.len() <= LIMIT || text.chars().count() <= LIMIT)
 }
 
 /// Words separated by single spaces, none at the ends.
@@ -148,11 +149,14 @@ pub fn time(text: &str) -> bool {
         && fraction.is_none_or(|fraction| !fraction.is_empty() && digits(fraction))
 }
 
-/// Groups of four, padded; white space is allowed between them.
+/// Groups of four, padded; white space is allowed between the groups, not within one.
 pub fn base64(text: &str) -> bool {
     let mut count = 0_usize;
     let mut padding = 0_usize;
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+    for byte in text.bytes() {
+        if byte.is_ascii_whitespace() && count.is_multiple_of(4) {
+            continue;
+        }
         count += 1;
         match byte {
             b'=' => padding += 1,
@@ -213,5 +217,11 @@ mod tests {
         );
         assert!(canonical("http://a/b|1") && canonical("#a") && !canonical("a/b") && !canonical("http://a b"));
         assert!(base64("QUJD") && base64("QUI=\nQUJD".replace("=", "A").as_str()) && !base64("QUJ") && !base64("Q=JD"));
+        assert!(base64(" QUJD\n QUJD ") && !base64("QU JD"));
+    }
+
+    #[test]
+    fn a_string_is_counted_in_characters() {
+        assert!(string(&"床".repeat(1024 * 1024)) && !string(&"床".repeat(1024 * 1024 + 1)) && !string(""));
     }
 }

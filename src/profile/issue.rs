@@ -21,6 +21,16 @@ pub fn error(code: IssueCode, ja: String, en: String) -> Issue {
     Issue::error(code, ja, en)
 }
 
+pub fn no_object() -> Issue {
+    let ja = "リソースは JSON のオブジェクト { … } で書きます。";
+    error(IssueCode::Structure, ja.into(), "A resource is written as a JSON object { … }.".into())
+}
+
+pub fn resource_type_form() -> Issue {
+    let ja = "resourceType はリソース型の名前を文字列で書きます。";
+    error(IssueCode::Structure, ja.into(), "resourceType must be a string, the name of a resource type.".into())
+}
+
 pub fn no_resource_type() -> Issue {
     error(IssueCode::Structure, "resourceType がありません。".into(), "resourceType is missing.".into())
 }
@@ -54,6 +64,15 @@ pub fn unknown_profile(refuse: bool, left_out: Option<&LoadError>) -> Issue {
         ),
     };
     Issue::new(severity, IssueCode::NotFound, ja, en)
+}
+
+pub fn other_version(at_hand: &str) -> Issue {
+    Issue::new(
+        Severity::Warning,
+        IssueCode::NotFound,
+        format!("宣言された版のプロファイルは読み込まれていないため、版 {at_hand} で検証しました。"),
+        format!("The declared version of the profile is not loaded; version {at_hand} has been checked instead."),
+    )
 }
 
 pub fn profile_of_other_type(canonical: &str, type_name: &str) -> Issue {
@@ -185,6 +204,38 @@ pub fn reference_form() -> Issue {
         "Write a reference as Type/id, an absolute URL, urn:uuid:… or #id.",
     )
     .rule(format!("{R4_DEFINITIONS}Reference|Reference.reference|form"))
+}
+
+/// A relative reference names a type that is none: a slip of the pen, as a rule.
+pub fn reference_to_no_type(name: &str) -> Issue {
+    let shown = if name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphabetic()) { name } else { "" };
+    Issue::new(
+        Severity::Warning,
+        IssueCode::Value,
+        format!("参照先の型 {shown} は R4 のリソース型ではありません。"),
+        format!("The reference names {shown}, which is no resource type of R4."),
+    )
+    .rule(format!("{R4_DEFINITIONS}Reference|Reference.reference|type"))
+}
+
+pub fn empty_reference() -> Issue {
+    Issue::new(
+        Severity::Warning,
+        IssueCode::Required,
+        "参照には reference、identifier、display のどれかが必要です。",
+        "A reference needs one of reference, identifier and display.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Reference|Reference|content"))
+}
+
+pub fn no_such_entry() -> Issue {
+    Issue::new(
+        Severity::Warning,
+        IssueCode::NotFound,
+        "この Bundle に、この fullUrl をもつエントリがありません。",
+        "No entry of this Bundle has this fullUrl.",
+    )
+    .rule(format!("{R4_DEFINITIONS}Reference|Reference.reference|resolve"))
 }
 
 pub fn wrong_target(structure: &Structure, element: &Element, found: &str, allowed: &[String]) -> Issue {

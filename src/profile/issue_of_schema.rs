@@ -5,7 +5,7 @@ use crate::fhir::outcome::{Issue, IssueCode};
 
 use super::engine::{Finding, Problem};
 use super::issue::{error, rule};
-use super::shape::{Shape, Structure};
+use super::shape::{Element, Shape, Structure};
 
 /// A schema finding as an issue, and the pointer below the finding's own that it belongs to.
 pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &Finding) -> (Issue, String) {
@@ -30,7 +30,7 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
         Problem::Missing(name) => missing(structure, &at(name), name),
         Problem::Absent(name) => {
             below = format!("/{name}");
-            not_allowed(structure, &path_of_member(shape, name).unwrap_or_else(|| at(name)), name)
+            not_allowed(structure, shape, &path_of_member(shape, name).unwrap_or_else(|| at(name)), name)
         }
         Problem::SeveralOf(names) => several(structure, &shape.path, names),
         Problem::SiblingMismatch(name) => siblings(structure, &at(name), name),
@@ -53,9 +53,12 @@ pub fn of_finding(structure: &Structure, shape: &Shape, node: &Json, finding: &F
 /// The element that a member is a form of: `value[x]` for `valueString`.
 fn path_of_member(shape: &Shape, name: &str) -> Option<String> {
     let own = shape.members.get(name).and_then(|member| shape.elements.get(member.element));
-    let refusing =
-        || shape.elements.iter().find(|element| element.refused_members.iter().any(|refused| refused == name));
-    own.or_else(refusing).map(|element| element.path.clone())
+    own.or_else(|| refusing(shape, name)).map(|element| element.path.clone())
+}
+
+/// The choice that leaves out the form `name`.
+fn refusing<'s>(shape: &'s Shape, name: &str) -> Option<&'s Element> {
+    shape.elements.iter().find(|element| element.refused_members.iter().any(|refused| refused == name))
 }
 
 fn unknown_member(shape: &Shape, structure: &Structure, name: &str) -> Issue {
@@ -110,11 +113,17 @@ fn missing(structure: &Structure, path: &str, name: &str) -> Issue {
     .rule(rule(structure, path, "min"))
 }
 
-fn not_allowed(structure: &Structure, path: &str, name: &str) -> Issue {
+fn not_allowed(structure: &Structure, shape: &Shape, path: &str, name: &str) -> Issue {
+    let forms = refusing(shape, name).map(|choice| choice.forms.as_slice()).unwrap_or_default();
+    let forms: Vec<&str> = forms.iter().map(|form| form.name.as_str()).collect();
+    let (ja, en) = match forms.as_slice() {
+        [] => Default::default(),
+        some => (format!("使えるもの: {}。", some.join(", ")), format!(" Allowed: {}.", some.join(", "))),
+    };
     error(
         IssueCode::Structure,
-        format!("要素「{name}」は、このプロファイルでは使えません。"),
-        format!("The element '{name}' is not allowed by this profile."),
+        format!("要素「{name}」は、このプロファイルでは使えません。{ja}"),
+        format!("The element '{name}' is not allowed by this profile.{en}"),
     )
     .rule(rule(structure, path, "max"))
 }
@@ -154,10 +163,16 @@ fn empty(structure: &Structure, path: &str) -> Issue {
 }
 
 fn out_of_range(structure: &Structure, path: &str, type_name: &str) -> Issue {
+    let range = match type_name {
+        "positiveInt" => " (1 … 2147483647)",
+        "unsignedInt" => " (0 … 2147483647)",
+        "integer" => " (-2147483648 … 2147483647)",
+        _ => "",
+    };
     error(
         IssueCode::Value,
-        format!("値が {type_name} の範囲にありません。"),
-        format!("The value is outside the range of {type_name}."),
+        format!("値が {type_name} の範囲{range}にありません。"),
+        format!("The value is outside the range of {type_name}{range}."),
     )
     .rule(rule(structure, path, "type"))
 }

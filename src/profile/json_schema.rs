@@ -62,7 +62,9 @@ impl ObjectRules {
         }
         self.absent.extend(element.refused_members.iter().cloned());
         if element.min > 0 {
-            self.required.insert(element.display_name(), forms().collect());
+            // A form that the profile refuses is told as that, not as absent, too.
+            let some = forms().chain(element.refused_members.iter().cloned());
+            self.required.insert(element.display_name(), some.collect());
         }
         if overlay {
             self.add_bounds(element);

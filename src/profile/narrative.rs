@@ -209,6 +209,7 @@ fn attributes<'t>(
     namespaces: &mut Vec<(&'t str, &'t str)>,
     anchors: &mut Anchors<'t>,
 ) -> Result<(&'t str, bool), Fault> {
+    let mut seen = Vec::new();
     loop {
         rest = rest.trim_start();
         if let Some(rest) = rest.strip_prefix("/>") {
@@ -228,6 +229,11 @@ fn attributes<'t>(
         {
             return Err(Fault::Syntax);
         }
+        // The names allowed are few, and so are those before this one.
+        if seen.contains(&name) {
+            return Err(Fault::Syntax);
+        }
+        seen.push(name);
         entities(value)?;
         if name.starts_with("xmlns") {
             namespaces.push((name, value));
@@ -314,6 +320,7 @@ mod tests {
             ("&nbsp;", Fault::Entity),
             ("<p>a<b></p></b>", Fault::Syntax),
             ("<p class=x>a</p>", Fault::Syntax),
+            ("<p class='x' title='t' class='y'>a</p>", Fault::Syntax),
             (" <p> </p>\n", Fault::Blank),
         ] {
             assert_eq!(div(inside), Err(fault), "{inside}");

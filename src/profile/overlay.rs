@@ -44,6 +44,7 @@ impl<'r> Builder<'r> {
         let number = self.shapes.len();
         self.shapes.push(None);
         let mut elements = Vec::new();
+        let node = &with_choices(node, place);
         for child in &node.children {
             if let Some(element) = self.element(child, place) {
                 elements.push(element);
@@ -321,4 +322,42 @@ fn refused(base: &Element, kept: &[TypeRef]) -> Vec<String> {
         std::iter::once(name).chain(sibling)
     });
     members.collect()
+}
+
+/// A choice written by its types (`valueQuantity`) is the choice sliced by type, and closed: unless `value[x]` says which
+/// types it has, it has no others. So R4's own profiles are published (bodyweight leaves `value[x]` only Quantity).
+fn with_choices<'n>(node: &'n Node, place: &Place<'_>) -> Cow<'n, Node> {
+    let mut node = Cow::Borrowed(node);
+    let elements = place.structure.shapes.get(place.shape).map(|shape| shape.elements.as_slice()).unwrap_or_default();
+    for element in elements.iter().filter(|element| element.choice) {
+        let code = |name: &str| {
+            let spec = element.types.iter().find(|spec| choice_name(&element.name, &spec.code) == name)?;
+            Some(serde_json::json!({ "code": spec.code }))
+        };
+        let general = format!("{}[x]", element.name);
+        let stated = node.children.iter().position(|child| child.name == general);
+        let is_sliced = stated.and_then(|at| node.children.get(at)).is_some_and(|choice| !choice.slices.is_empty());
+        if is_sliced || !node.children.iter().any(|child| code(&child.name).is_some()) {
+            continue;
+        }
+        let inner = node.to_mut();
+        let id = format!("{}.{general}", inner.id);
+        let (typed, mut others): (Vec<Node>, Vec<Node>) =
+            std::mem::take(&mut inner.children).into_iter().partition(|child| code(&child.name).is_some());
+        let at = others.iter().position(|child| child.name == general);
+        let mut choice = at.map_or_else(|| Node { name: general, id, ..Node::default() }, |at| others.remove(at));
+        let types: Vec<Value> = typed.iter().filter_map(|child| code(&child.name)).collect();
+        // Slicing that the profile itself states says for itself whether there may be others.
+        if !choice.facts.contains_key("slicing") {
+            choice.facts.entry("type").or_insert(Value::Array(types));
+        }
+        for mut slice in typed {
+            let own = code(&slice.name).into_iter().collect();
+            slice.facts.entry("type").or_insert(Value::Array(own));
+            choice.slices.push(slice);
+        }
+        others.push(choice);
+        inner.children = others;
+    }
+    node
 }

@@ -16,6 +16,9 @@ use super::{LoadError, Profile};
 /// Canonical addresses of R4's own definitions begin with this.
 pub const R4_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
+/// Of R4's own definitions.
+const R4_VERSION: &str = "4.0.1";
+
 type Slot = OnceLock<Option<Arc<Structure>>>;
 
 pub struct Registry {
@@ -108,6 +111,21 @@ impl Registry {
 
     pub fn value_set(&self, url: &str) -> Arc<CodeSet> {
         self.terminology.set(url)
+    }
+
+    /// The version that stands in for the one that `canonical` asks for, where that is not at hand.
+    pub fn other_version(&self, canonical: &str) -> Option<&str> {
+        let (url, asked) = canonical.split_once('|')?;
+        if self.local_sources.contains_key(canonical) {
+            return None;
+        }
+        let at_hand = match self.local_sources.get(url) {
+            Some((_, source)) => source["version"].as_str()?,
+            None => R4_VERSION,
+        };
+        // `4.0` asks for any 4.0.x, as a canonical may.
+        let rest = at_hand.strip_prefix(asked);
+        rest.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('.')).then_some(at_hand)
     }
 
     /// The definition behind a profile, local or published; a version counts as with [`Registry::profile`].

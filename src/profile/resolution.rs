@@ -100,7 +100,11 @@ fn without_version(reference: &str) -> &str {
 /// The type in `…/Type/id` or `…/Type/id/_history/n`.
 pub fn named_type(reference: &str) -> Option<&str> {
     let path = reference.split(['?', '#']).next().unwrap_or(reference);
-    let mut parts = without_version(path).rsplit('/');
+    let (path, version) = path.split_once("/_history/").map_or((path, None), |(path, version)| (path, Some(version)));
+    if version.is_some_and(|version| !format::id(version)) {
+        return None;
+    }
+    let mut parts = path.rsplit('/');
     let (id, name) = (parts.next()?, parts.next()?);
     (format::id(id) && name.starts_with(|first: char| first.is_ascii_uppercase())).then_some(name)
 }
@@ -112,6 +116,7 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart() {
         assert_eq!(named_type("Patient/1/_history/2"), Some("Patient"));
+        assert_eq!(named_type("Patient/1/_history/"), None);
         assert_eq!(named_type("urn:uuid:c757873d-ec9a-4326-a141-556f43239520"), None);
         assert_eq!(service_base("http://a/fhir/Patient/1"), Some("http://a/fhir"));
         assert_eq!(service_base("urn:oid:1.2"), None);

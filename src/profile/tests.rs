@@ -82,8 +82,48 @@ fn structure_is_held_to_the_base_type() {
             "Encounter.period",
             "per-1",
         ),
+        (
+            r#"{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b"}]}]}"#,
+            "Parameters.parameter[0].part[0]",
+            "inv-1",
+        ),
+        (
+            r#"{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"string","enableWhen":[
+{"question":"2","operator":"=","answerString":"a"},{"question":"2","operator":"=","answerString":"b"}]}]}"#,
+            "Questionnaire.item[0]",
+            "que-12",
+        ),
+        (
+            r#"{"resourceType":"Location","partOf":{"reference":"Location/1/_history/"}}"#,
+            "Location.partOf.reference",
+            "form",
+        ),
     ] {
         assert_eq!(errors(&definitions, resource), one(expression, key), "{resource}");
+    }
+}
+
+#[test]
+fn a_reference_that_leads_nowhere_is_a_warning() {
+    let definitions = base();
+    let in_bundle = r#"{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+"resource":{"resourceType":"Location","partOf":{"reference":"urn:uuid:c757873d-ec9a-4326-a141-556f43239521"}}}]}"#;
+    for (resource, expression, key) in [
+        (r#"{"resourceType":"Location","partOf":{"reference":"Locatoin/1"}}"#, "Location.partOf.reference", "type"),
+        (r#"{"resourceType":"Location","partOf":{"type":"Location"}}"#, "Location.partOf", "content"),
+        (in_bundle, "Bundle.entry[0].resource.partOf.reference", "resolve"),
+    ] {
+        let told = (Severity::Warning, expression.to_owned(), key.to_owned());
+        assert_eq!(found(&definitions, resource), [told], "{resource}");
+    }
+}
+
+#[test]
+fn what_is_no_resource_is_told_as_what_it_is() {
+    let definitions = base();
+    for (text, said) in [("[1]", "JSON object"), ("{}", "missing"), (r#"{"resourceType":3}"#, "must be a string")] {
+        let issues = definitions.validate(&json(text));
+        assert!(issues.len() == 1 && issues[0].en.contains(said), "{text}: {issues:?}");
     }
 }
 

@@ -135,7 +135,11 @@ impl<'a> Walk<'a> {
     /// A whole resource: base type, the profile that the rules select, and the declared ones.
     pub fn resource(&mut self, node: &'a Json, is_contained: bool) {
         let Some(type_name) = node.get_str("resourceType") else {
-            self.report(issue::no_resource_type());
+            self.report(match (node.as_object(), node.get("resourceType")) {
+                (None, _) => issue::no_object(),
+                (Some(_), None) => issue::no_resource_type(),
+                (Some(_), Some(_)) => issue::resource_type_form(),
+            });
             return;
         };
         if !self.inner.registry.is_resource(type_name) {
@@ -215,7 +219,11 @@ impl<'a> Walk<'a> {
                         self.report(issue::profile_of_other_type(canonical, &structure.type_name));
                     }
                 }
-                Some(_) => {}
+                Some(_) => {
+                    if let Some(at_hand) = self.inner.registry.other_version(canonical) {
+                        self.report(issue::other_version(at_hand));
+                    }
+                }
             }
             self.pointer.truncate(length);
             if found.is_some_and(|structure| structure.is_profile && structure.type_name == type_name) {

@@ -52,21 +52,28 @@ impl<'a> Walk<'a> {
         profiles: &'a [String],
         value: &'a Json,
     ) {
-        let mut closest: Option<(usize, Vec<Issue>)> = None;
+        let mut closest: Option<(usize, Walk<'a>)> = None;
         for profile in profiles {
             let mut trial = self.trial();
             trial.type_profile(profile, value);
             let errors = trial.issues.iter().filter(|issue| issue.is_error()).count();
             if errors == 0 {
-                self.issues.extend(trial.issues);
-                return;
+                return self.take_over(trial);
             }
             if closest.as_ref().is_none_or(|(least, _)| errors < *least) {
-                closest = Some((errors, trial.issues));
+                closest = Some((errors, trial));
             }
         }
         self.report(issue::no_profile_holds(structure, element, profiles));
-        for issue in closest.into_iter().flat_map(|(_, issues)| issues) {
+        if let Some((_, trial)) = closest {
+            self.take_over(trial);
+        }
+    }
+
+    /// Makes the findings of a trial those of this walk, within its limit.
+    fn take_over(&mut self, trial: Walk<'a>) {
+        self.omitted += trial.omitted;
+        for issue in trial.issues {
             let pointer = issue.pointer.clone().unwrap_or_default();
             self.report_at(issue, pointer);
         }

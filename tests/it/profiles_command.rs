@@ -119,3 +119,12 @@ fn a_package_is_named_after_its_manifest() {
     let name = text(&done.stdout).trim().to_owned();
     assert!(name.ends_with(".tgz") && folder.path().join(&name).exists(), "{name}");
 }
+
+#[test]
+fn a_folder_without_examples_is_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("package.json"), r#"{"name": "a.b", "version": "1.0.0"}"#).unwrap();
+    let packed = definitions::pack(folder.path()).unwrap();
+    assert_eq!(packed.file_name, "a.b-1.0.0.tgz");
+    assert!(unpacked(&packed.bytes).contains_key("package/package.json"));
+}

@@ -255,6 +255,12 @@ async fn questions_that_are_asked_wrongly_are_400(app: &TestApp) {
     let both =
         parameters(json!([{"name": "code", "valueCode": "O"}, {"name": "coding", "valueCoding": {"code": "O"}}]));
     app.post("CodeSystem/$lookup", &both).await.expect_refusal(400);
+    let concept = |codings: usize| {
+        let concept = json!({"coding": vec![json!({"system": V2_BED, "code": "O"}); codings]});
+        parameters(json!([{"name": "codeableConcept", "valueCodeableConcept": concept}]))
+    };
+    app.post("CodeSystem/$validate-code", &concept(64)).await.expect(200);
+    app.post("CodeSystem/$validate-code", &concept(65)).await.expect_refusal(400);
     app.get("CodeSystem/capability/$lookup?code=oxygen").await.expect_refusal(404);
 }
 

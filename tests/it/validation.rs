@@ -292,8 +292,8 @@ fn names(issue: &Value, case: &Case) -> bool {
     match kind {
         "max" if choice => key == "max",
         "invariant" => found_element == element && key == detail,
-        // A wrong type shows as a target that is not allowed, or as the right type missing.
-        "type" => found_element == element && matches!(key, "type" | "target" | "min"),
+        // A wrong type shows as a target that is not allowed, or as a form of the choice that is not.
+        "type" => found_element == element && matches!(key, "type" | "target" | "max"),
         // The form of a primitive is the base's rule, on the base's element.
         "primitive" => found_element.rsplit('.').next() == element.rsplit('.').next() && key == "type",
         "closed" => found_element == element && key == "slicing",

@@ -1,5 +1,7 @@
 //! Filters over a code system's concepts. R4 `valueset-filter-operator.html`.
 
+use std::collections::HashSet;
+
 use super::code_set::Gap;
 use super::code_system::{CodeSystem, Concept};
 use super::value_set::Filter;
@@ -75,13 +77,13 @@ fn test<'a>(system: &'a CodeSystem, filter: &'a Filter) -> Option<Test<'a>> {
 /// Operators that compare texts.
 fn by_text<'a>(filter: &'a Filter, texts: impl Fn(&Concept, &str) -> Vec<String> + 'a) -> Option<Test<'a>> {
     let (name, value) = (filter.property.as_str(), filter.value.as_str());
-    let listed: Vec<&str> = value.split(',').map(str::trim).collect();
+    let listed: HashSet<&str> = value.split(',').map(str::trim).collect();
     let any =
         move |concept: &Concept, holds: &dyn Fn(&str) -> bool| texts(concept, name).iter().any(|text| holds(text));
     Some(match filter.operator.as_str() {
         "=" => Box::new(move |concept| any(concept, &|text| text == value)),
-        "in" => Box::new(move |concept| any(concept, &|text| listed.contains(&text))),
-        "not-in" => Box::new(move |concept| !any(concept, &|text| listed.contains(&text))),
+        "in" => Box::new(move |concept| any(concept, &|text| listed.contains(text))),
+        "not-in" => Box::new(move |concept| !any(concept, &|text| listed.contains(text))),
         "exists" => {
             let wanted = value == "true";
             Box::new(move |concept| any(concept, &|_| true) == wanted)

@@ -1,5 +1,7 @@
 //! A value set as defined: which codes it includes and excludes, or the expansion it carries. R4 `valueset.html#compose`.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::code_set::Entry;
@@ -115,25 +117,33 @@ impl Expansion {
     fn read(source: &Value) -> Expansion {
         let mut expansion = Expansion::default();
         let mut count = 0;
-        expansion.take(&source["contains"], 0, &mut count);
+        expansion.take(&source["contains"], 0, &mut HashMap::new(), &mut count);
         let all = source["total"].as_u64().is_none_or(|total| total <= count);
         let whole = items(&source["extension"]).is_empty() && items(&source["parameter"]).iter().all(harmless);
         expansion.complete = all && whole && source["offset"].as_u64().unwrap_or(0) == 0;
         expansion
     }
 
-    fn take(&mut self, contains: &Value, depth: usize, count: &mut u64) {
+    /// `places` tells where in `systems` each has its codes.
+    fn take<'s>(
+        &mut self,
+        contains: &'s Value,
+        depth: usize,
+        places: &mut HashMap<Option<&'s str>, usize>,
+        count: &mut u64,
+    ) {
         for source in items(contains).iter().filter(|_| depth < DEPTH) {
             *count += 1;
             // A heading has no code or cannot be chosen.
             if source["code"].is_string() && source["abstract"] != true {
-                let system = source["system"].as_str().map(str::to_owned);
-                match self.systems.iter_mut().find(|(known, _)| *known == system) {
+                let system = source["system"].as_str();
+                let at = *places.entry(system).or_insert(self.systems.len());
+                match self.systems.get_mut(at) {
                     Some((_, entries)) => entries.push(entry(source)),
-                    None => self.systems.push((system, vec![entry(source)])),
+                    None => self.systems.push((system.map(str::to_owned), vec![entry(source)])),
                 }
             }
-            self.take(&source["contains"], depth + 1, count);
+            self.take(&source["contains"], depth + 1, places, count);
         }
     }
 }

@@ -83,6 +83,23 @@ fn one_fault_is_told_once() {
 }
 
 #[test]
+fn a_right_code_of_the_wrong_system_is_told_its_system() {
+    let definitions = base();
+    for system in ["", r#""system":"http://a/b","#] {
+        let condition = format!(
+            r#"{{"resourceType":"Condition","subject":{{"reference":"Patient/1"}},"clinicalStatus":{{"coding":[{{{system}"code":"active"}}]}}}}"#
+        );
+        let issues = definitions.validate(&json(&condition));
+        let binding = issues.iter().find(|issue| issue.is_error()).unwrap();
+        assert!(
+            binding.en.contains("the system of 'active' is http://terminology.hl7.org/CodeSystem/condition-clinical"),
+            "{}",
+            binding.en
+        );
+    }
+}
+
+#[test]
 fn a_display_of_another_concept_is_a_warning() {
     let definitions = base();
     let bed = |display: &str| {

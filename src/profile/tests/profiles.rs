@@ -249,3 +249,48 @@ fn what_a_profile_names_must_be_loaded() {
         ["StructureDefinition/p.json: Location.extension:x: the profile http://b/x is not loaded".to_owned()]
     );
 }
+
+#[test]
+fn a_choice_written_by_its_types_has_no_others() {
+    let by_type = r#"{"id":"Observation.valueQuantity","path":"Observation.valueQuantity","mustSupport":true},
+{"id":"Observation.valueString","path":"Observation.valueString","maxLength":3}"#;
+    let definitions = load(&[profile("o", "Observation", by_type)]);
+    let judged = |profile: &str, value: &str| {
+        let observation = format!(r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},{value}}}"#);
+        keys(&against(&definitions, profile, &observation))
+    };
+    assert_eq!(judged("http://a/o", r#""valueQuantity":{"value":1}"#), []);
+    assert_eq!(judged("http://a/o", r#""valueString":"abc""#), []);
+    assert_eq!(judged("http://a/o", r#""valueString":"abcd""#), one("Observation.value.ofType(string)", "maxLength"));
+    assert_eq!(judged("http://a/o", r#""valueBoolean":true"#), one("Observation.value.ofType(boolean)", "max"));
+    let wrong = r#"{"resourceType":"Patient","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthPlace","valueString":"x"}]}"#;
+    let told = definitions.validate(&json(wrong));
+    assert_eq!(keys(&told), one("Patient.extension[0].value.ofType(string)", "max"), "told once");
+    assert!(told[0].en.contains("Allowed: valueAddress."), "{}", told[0].en);
+    let weight = "http://hl7.org/fhir/StructureDefinition/bodyweight";
+    let about = |value: &str| {
+        judged(weight, value).into_iter().filter(|(place, _)| place.contains(".value.")).collect::<Vec<_>>()
+    };
+    assert_eq!(about(r#""valueString":"60""#), one("Observation.value.ofType(string)", "max"));
+}
+
+#[test]
+fn a_declared_version_that_is_not_at_hand_is_told() {
+    let own = profile("v", "Patient", "").text.replace(r#""id":"v""#, r#""id":"v","version":"1.2.0""#);
+    let own = own.replace(r#""element":[]"#, r#""element":[{"id":"Patient","path":"Patient"}]"#);
+    let definitions = load(&[file("StructureDefinition/v.json", &own)]);
+    let r4 = "http://hl7.org/fhir/StructureDefinition/Patient";
+    for (declared, told) in [
+        ("http://a/v".to_owned(), 0),
+        ("http://a/v|1.2.0".to_owned(), 0),
+        ("http://a/v|1.2".to_owned(), 0),
+        ("http://a/v|2.0.0".to_owned(), 1),
+        (format!("{r4}|4.0.1"), 0),
+        (format!("{r4}|3.0.1"), 1),
+    ] {
+        let issues = definitions
+            .validate(&json(&format!(r#"{{"resourceType":"Patient","meta":{{"profile":["{declared}"]}}}}"#)));
+        assert_eq!(issues.len(), told, "{declared}: {issues:?}");
+        assert!(issues.iter().all(|issue| issue.severity == Severity::Warning && issue.en.contains("instead")));
+    }
+}

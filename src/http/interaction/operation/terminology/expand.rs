@@ -1,6 +1,7 @@
 //! `ValueSet/$expand`. R4 `valueset-operation-expand.html`.
 
 use crate::error::{Error, Result};
+use crate::exchange::aside;
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::profile::operation::{ExpandRequest, ValueSetRef};
@@ -40,7 +41,8 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
         include_designations: inputs.boolean("includeDesignations")?.unwrap_or(false),
         active_only: inputs.boolean("activeOnly")?.unwrap_or(false),
     };
-    let page = app.gateway.definitions.expand(&set, &request).map_err(|refusal| super::refused(&refusal))?;
+    let found = aside(call.ask.body.len(), || app.gateway.definitions.expand(&set, &request));
+    let page = found.map_err(|refusal| super::refused(&refusal))?;
     Ok(call.answer(&page.to_value_set(&request, &app.gateway.now().to_fhir())))
 }
 

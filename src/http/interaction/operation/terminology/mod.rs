@@ -15,6 +15,9 @@ use crate::profile::operation::{CodingAsked, Refusal};
 
 use super::{Call, Inputs};
 
+/// Codings of one CodeableConcept that are asked about: each may be looked for in a whole code system.
+const CODINGS: usize = 64;
+
 /// The refusal of an operation: 404 for what is not at hand, 422 for what cannot be decided, 400 for what is asked wrongly.
 fn refused(refusal: &Refusal) -> Error {
     let kind = match refusal {
@@ -59,6 +62,10 @@ fn codings<'a>(inputs: &'a Inputs, system: Option<&'a str>, version: Option<&'a 
         ));
     }
     let several = concept.map(|concept| concept.items("coding")).unwrap_or_default();
+    if several.len() > CODINGS {
+        let (ja, en) = ("coding は64個までにしてください。", "Give at most 64 codings.");
+        return Err(Error::bad_parameter("codeableConcept", ja, en));
+    }
     let plain = code.map(|code| CodingAsked { system, version, code, display: None });
     Ok(plain.into_iter().chain(coding.into_iter().chain(several).filter_map(asked)).collect())
 }

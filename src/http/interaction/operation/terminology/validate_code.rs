@@ -2,6 +2,7 @@
 //! `valueset-operation-validate-code.html`.
 
 use crate::error::{Error, Result};
+use crate::exchange::aside;
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::profile::operation::{CodeValidity, Refusal, ValidateCodeRequest};
@@ -40,7 +41,7 @@ pub async fn in_set(app: &App, call: &Call<'_>) -> Result<Answer> {
     let version = inputs.text("valueSetVersion")?;
     let request =
         ValidateCodeRequest { version, ..request(&inputs, inputs.text("system")?, inputs.text("systemVersion")?)? };
-    answer(call, app.gateway.definitions.validate_code_in(&set, &request))
+    answer(call, aside(call.ask.body.len(), || app.gateway.definitions.validate_code_in(&set, &request)))
 }
 
 fn request<'a>(
