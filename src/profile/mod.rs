@@ -46,6 +46,7 @@ mod shape;
 mod slicing;
 mod snapshot;
 mod sources;
+mod targets;
 mod terminology;
 mod value_rules;
 mod walk;

@@ -2,7 +2,6 @@
 //! applies what a schema cannot say.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -17,6 +16,7 @@ use super::issue_of_schema::of_finding;
 use super::json_schema;
 use super::resolution::Inside;
 use super::shape::{Element, Member, Shape, Structure};
+use super::targets::{self, Judged};
 
 /// After so many findings the walk only counts.
 const ISSUE_LIMIT: usize = 200;
@@ -37,14 +37,11 @@ pub struct Walk<'a> {
     pub scopes: Vec<Scope<'a>>,
     /// Code systems that were told as not at hand.
     pub told_systems: Vec<&'a str>,
-    /// Targets of references by place and profile, with their first error.
-    pub judged: Judged<'a>,
+    /// Targets of references.
+    pub judged: Rc<RefCell<Judged<'a>>>,
     /// Walks of this kind around this one: a value tried against a profile may hold others to be tried.
     pub trials: usize,
 }
-
-/// See [`Walk::judged`].
-pub type Judged<'a> = Rc<RefCell<HashMap<(usize, &'a str), Option<Issue>>>>;
 
 /// Trials within trials deeper than this end: profiles that ask for each other could go on for ever.
 pub const TRIAL_LIMIT: usize = 8;
@@ -423,6 +420,9 @@ impl<'a> Walk<'a> {
                 format!("{} more findings are not shown.", self.omitted),
             );
             self.issues.push(Issue::warning(IssueCode::Informational, ja, en));
+        }
+        if self.judged.borrow().incomplete {
+            self.issues.push(targets::not_all_judged());
         }
         self.issues
     }

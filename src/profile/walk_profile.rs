@@ -1,15 +1,16 @@
 //! The part of the walk that only profiles need: slices, profiles on types and on the targets of references.
 
+use std::rc::Rc;
+
 use crate::fhir::json::{Json, Object};
 use crate::fhir::outcome::Issue;
 
 use super::issue;
 use super::issue_of_slice::{self, Reason};
 use super::registry::R4_DEFINITIONS;
-use super::resolution::{Resolved, place};
 use super::shape::{Element, Kind, Member, Structure, TypeRef};
 use super::slicing::{Openness, Slice, Slicing};
-use super::walk::{Scope, TRIAL_LIMIT, Walk};
+use super::walk::{Scope, Walk};
 
 /// A value of a sliced element, and where it stands.
 #[derive(Clone, Copy)]
@@ -22,7 +23,7 @@ struct Sliced<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk of its own from the same place, whose findings are only looked at.
-    fn trial(&self) -> Walk<'a> {
+    pub fn trial(&self) -> Walk<'a> {
         Walk {
             inner: self.inner,
             how: self.how,
@@ -31,7 +32,7 @@ impl<'a> Walk<'a> {
             issues: Vec::new(),
             omitted: 0,
             scopes: self.scopes.clone(),
-            judged: self.judged.clone(),
+            judged: Rc::clone(&self.judged),
             trials: self.trials + 1,
             told_systems: self.told_systems.clone(),
         }
@@ -236,59 +237,5 @@ impl<'a> Walk<'a> {
                 self.report(issue);
             }
         }
-    }
-
-    /// Where the target is at hand (contained, or in the same Bundle), it must satisfy one of the target profiles
-    /// (R4 `elementdefinition-definitions.html#ElementDefinition.type.targetProfile`).
-    fn target_profile(&mut self, structure: &'a Structure, element: &'a Element, spec: &'a TypeRef, value: &'a Json) {
-        // Each target is also looked at for itself, so that a chain is cut without anything being missed.
-        if self.trials >= TRIAL_LIMIT {
-            return;
-        }
-        let Some(resolved) = value.get_str("reference").and_then(|reference| self.resolve(reference)) else { return };
-        let Some(found) = resolved.resource.get_str("resourceType") else { return };
-        let mut broken: Option<(&'a str, Issue)> = None;
-        for target in &spec.targets {
-            match self.inner.registry.profile(target) {
-                // What is not loaded cannot be held against the target.
-                None => return,
-                Some(base) if !base.is_profile => {
-                    if base.type_name == found || matches!(base.type_name.as_str(), "Resource" | "DomainResource") {
-                        return;
-                    }
-                }
-                Some(profile) if profile.type_name != found => {}
-                Some(profile) => match self.judged_as(profile, resolved) {
-                    None => return,
-                    Some(issue) => broken = broken.or(Some((target, issue))),
-                },
-            }
-        }
-        if let Some((profile, issue)) = broken {
-            self.report(issue::target_breaks_profile(structure, element, profile, &issue));
-        }
-    }
-
-    /// The first error of a resource at hand against a profile, found once; while it is being found, references back to
-    /// it count as right, so that circles end.
-    fn judged_as(&self, profile: &'a Structure, resolved: Resolved<'a>) -> Option<Issue> {
-        let key = (place(resolved.resource), profile.name.as_str());
-        if let Some(known) = self.judged.borrow().get(&key) {
-            return known.clone();
-        }
-        self.judged.borrow_mut().insert(key, None);
-        let mut trial = self.trial();
-        trial.scopes.truncate(resolved.depth);
-        if !self.scopes.get(resolved.depth).is_some_and(|scope| std::ptr::eq(scope.resource, resolved.resource)) {
-            trial.scopes.push(Scope::new(resolved.resource, resolved.is_contained));
-        } else {
-            trial.scopes.extend(self.scopes.get(resolved.depth).cloned());
-        }
-        trial.pointer.clear();
-        trial.root_type = &profile.type_name;
-        trial.object(profile, 0, resolved.resource);
-        let error = trial.issues.into_iter().find(Issue::is_error);
-        self.judged.borrow_mut().insert(key, error.clone());
-        error
     }
 }

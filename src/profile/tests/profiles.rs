@@ -294,3 +294,37 @@ fn a_declared_version_that_is_not_at_hand_is_told() {
         assert!(issues.iter().all(|issue| issue.severity == Severity::Warning && issue.en.contains("instead")));
     }
 }
+
+/// A chain of wards, each part of the next; the last has no name.
+fn chain(length: usize) -> String {
+    let entry = |at: usize| {
+        let part = if at + 1 < length {
+            format!(r#","name":"n","partOf":{{"reference":"Location/{}"}}"#, at + 1)
+        } else {
+            String::new()
+        };
+        format!(
+            r#"{{"fullUrl":"http://x/fhir/Location/{at}","resource":{{"resourceType":"Location","id":"{at}"{part}}}}}"#
+        )
+    };
+    let entries: Vec<String> = (0..length).map(entry).collect();
+    format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#, entries.join(","))
+}
+
+#[test]
+fn a_chain_of_targets_is_followed_or_said_not_to_be() {
+    let ward = r#"{"id":"Location.name","path":"Location.name","min":1},
+{"id":"Location.partOf","path":"Location.partOf","type":[{"code":"Reference","targetProfile":["http://a/ward"]}]}"#;
+    let rule = "[[rule]]\ntype = \"Location\"\nwhen = \"id = '0' or id = '5'\"\nprofile = \"http://a/ward\"\n";
+    let definitions = load(&[profile("ward", "Location", ward), file("profile-rules.toml", rule)]);
+    let places = |issues: &[(String, String)]| issues.iter().map(|(place, _)| place.clone()).collect::<Vec<_>>();
+    assert_eq!(places(&errors(&definitions, &chain(4))), ["Bundle.entry[0].resource.partOf"]);
+    // From the first the chain is too long; the sixth is near enough, and what was cut before is not kept.
+    let long = found(&definitions, &chain(12));
+    let wrong: Vec<&str> =
+        long.iter().filter(|(severity, ..)| *severity == Severity::Error).map(|(_, place, _)| place.as_str()).collect();
+    assert!(wrong.contains(&"Bundle.entry[5].resource.partOf"), "{long:?}");
+    let endless = chain(30);
+    let told = definitions.validate(&json(&endless));
+    assert!(told.iter().any(|issue| issue.en.contains("References lead on too far")), "{told:?}");
+}
