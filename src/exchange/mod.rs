@@ -128,7 +128,9 @@ impl Gateway {
     pub async fn close(self) {
         match Arc::into_inner(self.writers) {
             Some(writers) => writers.close().await,
-            None => tracing::warn!("a request still holds the gateway; its writes are finished all the same"),
+            None => {
+                tracing::warn!("a request still holds the gateway; a write that it was not told of may not be finished")
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::issue;
 use super::narrative::anchors;
 use super::walk::Walk;
 
-/// The parser's limit of nesting is lower.
+/// The parser's limit of nesting is no higher.
 const DEPTH: usize = 256;
 
 /// Ids of elements and narratives, with their pointers where these are wanted.

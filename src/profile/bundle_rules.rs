@@ -11,7 +11,7 @@ use super::registry::R4_DEFINITIONS;
 use super::resolution::{named_type, service_base};
 use super::walk::Walk;
 
-/// The parser's limit of nesting is lower.
+/// The parser's limit of nesting is no higher.
 const DEPTH: usize = 256;
 
 /// Entries with one address that are told apart by their versions.

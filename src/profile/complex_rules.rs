@@ -13,7 +13,7 @@ use super::shape::{Element, Structure, TypeRef};
 use super::slicing::Openness;
 use super::walk::Walk;
 
-/// The parser's limit of nesting is lower.
+/// The parser's limit of nesting is no higher.
 const DEPTH: usize = 256;
 
 impl<'a> Walk<'a> {

@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
         }
         // A relative reference is relative to the address of the entry that it stands in.
         let base = service_base(entries.full_url(self.scopes.get(bundle + 1)?.resource)?)?;
-        entries.get(format!("{base}/{}", without_version(address)).as_str()).map(found)
+        entries.get(format!("{base}/{}", without_history(address)).as_str()).map(found)
     }
 }
 
@@ -89,11 +89,11 @@ pub fn place(value: &Json) -> usize {
 /// `http://a/fhir` of `http://a/fhir/Patient/1`.
 pub fn service_base(full_url: &str) -> Option<&str> {
     named_type(full_url).filter(|_| full_url.starts_with("http"))?;
-    let (rest, _) = without_version(full_url).rsplit_once('/')?;
+    let (rest, _) = without_history(full_url).rsplit_once('/')?;
     rest.rsplit_once('/').map(|(base, _)| base)
 }
 
-fn without_version(reference: &str) -> &str {
+fn without_history(reference: &str) -> &str {
     reference.split("/_history/").next().unwrap_or(reference)
 }
 

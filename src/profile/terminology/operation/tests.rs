@@ -133,6 +133,13 @@ fn a_code_is_judged_against_a_value_set() {
         definitions.validate_code_in(&unknown, &request),
         Err(Refusal::UnknownValueSet("https://example.org/none".into()))
     );
+    let in_version = |version| {
+        let codings = vec![CodingAsked { version: Some(version), ..coding(WARDS, "sub") }];
+        let request = ValidateCodeRequest { codings, ..ValidateCodeRequest::default() };
+        definitions.validate_code_in(&ValueSetRef::Url("https://example.org/all"), &request)
+    };
+    assert!(in_version("2").unwrap().result);
+    assert_eq!(in_version("1"), Err(Refusal::UnknownVersion { url: WARDS.into(), at_hand: Some("2".into()) }));
 }
 
 #[test]

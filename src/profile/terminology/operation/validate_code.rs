@@ -77,18 +77,27 @@ impl Definitions {
         let definition = expand::definition(terminology, set)?;
         same_version(&definition.url, request.version, definition.version.as_deref())?;
         let codes = expand::codes(terminology, set, &definition);
-        best(request, |coding| match codes.contains(coding.system, coding.code) {
-            Membership::Yes => {
-                let system = coding.system.map_or_else(|| system_of(&codes, coding.code), |url| Some(url.to_owned()));
-                Ok(match system {
-                    Some(url) => display(terminology, &url, coding, request.display_language),
-                    None => {
-                        CodeValidity { result: true, code: Some(coding.code.to_owned()), ..CodeValidity::default() }
-                    }
-                })
+        best(request, |coding| {
+            // A code in a version that is not at hand may mean something else.
+            if let (Some(url), Some(version)) = (coding.system, coding.version)
+                && let Some(at_hand) = terminology.system(url)
+            {
+                same_version(url, Some(version), at_hand.version.as_deref())?;
             }
-            Membership::No => Ok(wrong(coding, not_in_set(&codes, &definition.url, coding))),
-            Membership::Unknown => Err(Refusal::Undecidable(codes.gap().unwrap_or(Gap::NoContent))),
+            Ok(match codes.contains(coding.system, coding.code) {
+                Membership::Yes => {
+                    let system =
+                        coding.system.map_or_else(|| system_of(&codes, coding.code), |url| Some(url.to_owned()));
+                    match system {
+                        Some(url) => display(terminology, &url, coding, request.display_language),
+                        None => {
+                            CodeValidity { result: true, code: Some(coding.code.to_owned()), ..CodeValidity::default() }
+                        }
+                    }
+                }
+                Membership::No => wrong(coding, not_in_set(&codes, &definition.url, coding)),
+                Membership::Unknown => return Err(Refusal::Undecidable(codes.gap().unwrap_or(Gap::NoContent))),
+            })
         })
     }
 }
