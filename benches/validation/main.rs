@@ -1,7 +1,8 @@
 //! Validation by itself, on one core: `cargo bench --bench validation -- [NAME…]`
 //!
 //! How long all definitions take to load and the memory that they hold; then, for each example of a profile, microseconds
-//! a resource (the least over many batches, as the machine is noisy), parsing left aside. A NAME is a part of a file's
+//! a resource (the least over many batches, as the machine is noisy), parsing left aside; and for the invariants of
+//! bed-vacancy, the longest there are here, microseconds each on one slice of a ward. A NAME is a part of a file's
 //! name, such as `kh-ward`.
 
 #![expect(
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use kakehashi::definitions::built_in;
+use kakehashi::fhir::fhirpath::{Context, Expression, Verdict};
 use kakehashi::fhir::json::{Json, Limits, parse};
 use kakehashi::fhir::outcome::Issue;
 use kakehashi::profile::{Definitions, Settings};
@@ -36,6 +38,9 @@ fn main() {
     let mut loads: Vec<Duration> = (0..5).map(|_| timed(|| drop(black_box(load(&files))))).collect();
     loads.sort();
     println!("definitions: loaded in {:.0?} (middle of 5), {:.1} MB resident", loads[2], held as f64 / 1024.0);
+    for (key, micros) in invariants() {
+        println!("{micros:8.1} µs  invariant {key}");
+    }
     for (name, resource, bytes) in examples() {
         if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part)) {
             continue;
@@ -65,12 +70,38 @@ fn examples() -> Vec<(String, Json, usize)> {
     paths.into_iter().map(read).collect()
 }
 
+/// The invariants of bed-vacancy on the first slice of an example ward.
+fn invariants() -> Vec<(String, f64)> {
+    let read = |path: &str| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles").join(path);
+        parse(&std::fs::read(path).expect("a file"), Limits::default()).expect("JSON")
+    };
+    let definition = read("StructureDefinition/bed-vacancy.json");
+    let ward = read("examples/kh-ward--ward-shirasagi-3e.json");
+    let is_vacancy = |extension: &&Json| extension.get_str("url").is_some_and(|url| url.ends_with("/bed-vacancy"));
+    let vacancy = ward.items("extension").iter().find(is_vacancy).expect("a slice");
+    let root = definition.get("differential").and_then(|part| part.items("element").first()).expect("its root");
+    let measure = |constraint: &Json| {
+        let text = constraint.get_str("expression").expect("an expression");
+        let expression = Expression::compile(text).expect("FHIRPath");
+        let verdict = || expression.verdict(&Context::new(black_box(vacancy)));
+        assert_eq!(verdict(), Ok(Verdict::Holds), "the example breaks it");
+        (constraint.get_str("key").unwrap_or_default().to_owned(), least(verdict))
+    };
+    root.items("constraint").iter().map(measure).collect()
+}
+
 fn least_micros(definitions: &Definitions, resource: &Json) -> f64 {
     let validate = || definitions.validate(black_box(resource));
     assert!(!validate().iter().any(Issue::is_error), "the example is invalid");
-    let once = timed(|| drop(black_box(validate())));
+    least(validate)
+}
+
+/// The least time of one run, over many batches of runs, in microseconds.
+fn least<T>(run: impl Fn() -> T) -> f64 {
+    let once = timed(|| drop(black_box(run())));
     let runs = u32::try_from(BATCH.as_nanos() / once.as_nanos().max(1)).unwrap_or(u32::MAX).max(1);
-    let batch = || (0..runs).for_each(|_| drop(black_box(validate())));
+    let batch = || (0..runs).for_each(|_| drop(black_box(run())));
     let least = (0..BATCHES).map(|_| timed(batch)).min().unwrap_or_default();
     least.as_secs_f64() * 1e6 / f64::from(runs)
 }

@@ -1,6 +1,6 @@
 //! Random changes to examples, expressions and definitions: nothing panics, all is bounded in time, findings point at
 //! what is there, and a second look finds the same. The changes are drawn from a seed, so that a failure can be had again:
-//! `KAKEHASHI_FUZZ_SEED` sets the first, `KAKEHASHI_FUZZ_SECONDS` how long each test goes on (a second in CI).
+//! `KAKEHASHI_TEST_FUZZ_SEED` sets the first, `KAKEHASHI_TEST_FUZZ_SECONDS` how long each test goes on (a second in CI).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,14 +27,14 @@ fn number(name: &str, usual: u64) -> u64 {
 
 /// Runs `one` with a new seed each time until the time is over; a panic tells its seed.
 fn repeat(one: impl Fn(&mut Random)) {
-    let first = number("KAKEHASHI_FUZZ_SEED", 1);
-    let end = Instant::now() + Duration::from_secs(number("KAKEHASHI_FUZZ_SECONDS", 1));
+    let first = number("KAKEHASHI_TEST_FUZZ_SEED", 1);
+    let end = Instant::now() + Duration::from_secs(number("KAKEHASHI_TEST_FUZZ_SECONDS", 1));
     let mut runs = 0;
     while Instant::now() < end {
         let seed = first + runs;
         let start = Instant::now();
         let run = catch_unwind(AssertUnwindSafe(|| one(&mut Random(ChaCha8Rng::seed_from_u64(seed)))));
-        assert!(run.is_ok(), "with KAKEHASHI_FUZZ_SEED={seed}");
+        assert!(run.is_ok(), "with KAKEHASHI_TEST_FUZZ_SEED={seed}");
         assert!(start.elapsed() < LIMIT, "seed {seed} took {:?}", start.elapsed());
         runs += 1;
     }

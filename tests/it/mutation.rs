@@ -17,7 +17,7 @@ const MOST: usize = 300;
 
 /// Names the file that the mutants are written to, with our verdicts, to have another validator judge them
 /// (`conformance/local-profiles.md`).
-const MUTANTS_FILE: &str = "KAKEHASHI_MUTANTS";
+const MUTANTS_FILE: &str = "KAKEHASHI_TEST_MUTANTS";
 
 /// A changed example: what was done, and where.
 struct Mutant {
