@@ -252,6 +252,10 @@ fn meant(set: &CodeSet, code: &str) -> Option<(String, String)> {
 
 /// Where the code is right and its system is not (or is missing): the system that it has in the set.
 fn system_of(set: &CodeSet, code: &str) -> Option<(String, String)> {
+    // Mostly the set has no such code at all; that is one look, and going through the set is not.
+    if set.contains(None, code) != Membership::Yes {
+        return None;
+    }
     let (mut found, mut seen) = (None, 0_usize);
     set.each(&mut |member| {
         if member.code == code {
