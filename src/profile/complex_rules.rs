@@ -87,8 +87,8 @@ impl<'a> Walk<'a> {
     /// ref-1, the form of the reference and the type of its target (R4 `references.html`).
     fn reference(&mut self, element: &'a Element, spec: &'a TypeRef, value: &'a Json) {
         if let Some(reference) = value.get_str("reference") {
-            if let Some(fragment) = reference.strip_prefix('#') {
-                if !fragment.is_empty() && self.contained(fragment).is_none() {
+            if reference.starts_with('#') {
+                if self.resolve(reference).is_none() {
                     self.report(issue::dangling_fragment());
                     return;
                 }
@@ -230,10 +230,7 @@ impl<'a> Walk<'a> {
     }
 
     pub fn canonical(&mut self, value: &'a Json) {
-        if let Some(fragment) = value.as_str().and_then(|text| text.strip_prefix('#'))
-            && !fragment.is_empty()
-            && self.contained(fragment).is_none()
-        {
+        if value.as_str().is_some_and(|text| text.starts_with('#') && self.resolve(text).is_none()) {
             self.report(issue::dangling_fragment());
         }
     }

@@ -101,14 +101,4 @@ impl<'a> Walk<'a> {
             }
         }
     }
-
-    /// The resource that holds the contained ones: the innermost that is not contained itself.
-    pub fn container(&self) -> Option<&'a Json> {
-        self.scopes.iter().rev().find(|scope| !scope.is_contained).map(|scope| scope.resource)
-    }
-
-    /// The resource that the container contains under this id.
-    pub fn contained(&self, id: &str) -> Option<&'a Json> {
-        self.scopes.iter().rev().find(|scope| !scope.is_contained)?.inside.get(id)
-    }
 }

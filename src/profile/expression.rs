@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 
 use crate::fhir::json::Json;
 
-use super::inner::{Inner, member_element};
-use super::shape::{Shape, Structure};
+use super::inner::{Inner, Place};
 
 /// The expression of `pointer` into `root`; names that no definition has appear as they are.
 pub fn of_pointer(inner: &Inner, root: &Json, pointer: &str) -> String {
     let mut expression = root.get_str("resourceType").unwrap_or("Resource").to_owned();
     let mut node = Some(root);
-    let mut place = resource_place(inner, root);
+    let mut place = inner.resource_place(root);
     for token in pointer.split('/').skip(1) {
         if let Some(Json::Array(items)) = node {
             // Writing to a String cannot fail.
@@ -26,33 +25,18 @@ pub fn of_pointer(inner: &Inner, root: &Json, pointer: &str) -> String {
             });
             node = node.and_then(|node| node.get(&name));
         }
-        if let Some(inside) = node.and_then(|node| resource_place(inner, node)) {
+        if let Some(inside) = node.and_then(|node| inner.resource_place(node)) {
             place = Some(inside);
         }
     }
     expression
 }
 
-type Place<'i> = (&'i Structure, &'i Shape);
-
-fn resource_place<'i>(inner: &'i Inner, node: &Json) -> Option<Place<'i>> {
-    let structure = inner.registry.base(node.get_str("resourceType")?)?;
-    Some((structure, structure.shapes.first()?))
-}
-
 /// Writes the member's name and answers where its children are described; `None`, having written nothing, for a
 /// member that the shape does not have.
-fn step<'i>(inner: &'i Inner, (structure, shape): Place<'i>, name: &str, expression: &mut String) -> Option<Place<'i>> {
-    let member = shape.members.get(name)?;
-    let element = member_element(shape, name)?;
-    let spec = element.types.get(member.type_index)?;
-    let below = match element.child {
-        Some(child) => Some((structure, structure.shapes.get(child)?)),
-        None if member.sibling => inner.shape("Element").map(|(structure, shape)| (structure.as_ref(), shape)),
-        None => {
-            inner.registry.base(&spec.code).and_then(|structure| Some((structure.as_ref(), structure.shapes.first()?)))
-        }
-    }?;
+fn step<'i>(inner: &'i Inner, place: Place<'i>, name: &str, expression: &mut String) -> Option<Place<'i>> {
+    let (element, spec, below) = inner.member(place, name)?;
+    let below = below?;
     let _ = write!(expression, ".{}", element.name);
     if element.choice {
         let _ = write!(expression, ".ofType({})", spec.code);

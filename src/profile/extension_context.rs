@@ -5,9 +5,9 @@ use crate::fhir::fhirpath::{Context, Expression, Node, Verdict, pointers_in};
 use crate::fhir::json::Json;
 use crate::fhir::outcome::{Issue, IssueCode};
 
-use super::inner::member_element;
+use super::inner::Place;
 use super::issue;
-use super::shape::{Element, Shape, Structure};
+use super::shape::{ContextKind, Element, Structure};
 use super::walk::Walk;
 
 /// Steps that one expression may take.
@@ -19,8 +19,8 @@ impl<'a> Walk<'a> {
         if !self.surely_fits(extension, element) && !self.fits(extension) {
             self.report(issue::extension_context(extension));
         }
-        for text in &extension.context_invariants {
-            if self.context_invariant(text) == Some(false) {
+        for invariant in &extension.context_invariants {
+            if self.context_invariant(invariant) == Some(false) {
                 self.report(context_invariant_broken(extension));
             }
         }
@@ -29,30 +29,29 @@ impl<'a> Walk<'a> {
     /// What can be told without looking around: the type that holds the extension, or its base.
     fn surely_fits(&self, extension: &Structure, element: &Element) -> bool {
         let holder = element.path.rsplit_once('.').map_or("", |(holder, _)| holder);
-        let holder_is = |place: &str| place == "Element" || place == holder || self.is_a(holder, place);
+        let holder_is =
+            |place: &str| place == "Element" || place == holder || self.inner.registry.specialises(holder, place);
         extension.contexts.is_empty()
-            || extension.contexts.iter().any(|context| context.kind == "element" && holder_is(&context.expression))
+            || extension
+                .contexts
+                .iter()
+                .any(|context| matches!(context.kind, ContextKind::Element) && holder_is(&context.expression))
     }
 
-    fn is_a(&self, type_name: &str, place: &str) -> bool {
-        let registry = &self.inner.registry;
-        registry.base(type_name).is_some_and(|structure| registry.chain(structure).any(|base| base.name == place))
-    }
-
-    fn fits(&self, extension: &Structure) -> bool {
+    fn fits(&self, extension: &'a Structure) -> bool {
         let (Some(root), Some(at)) = (self.scopes.first().map(|scope| scope.resource), self.holder()) else {
             return true;
         };
         let mut names = None;
         extension.contexts.iter().any(|context| {
             let place = context.expression.as_str();
-            match context.kind.as_str() {
-                "element" => {
+            match &context.kind {
+                ContextKind::Element => {
                     let place = place.trim_end_matches("[x]");
                     names.get_or_insert_with(|| self.names(root, at)).iter().any(|name| name == place)
                 }
-                "extension" => root.pointer(at).and_then(|holder| holder.get_str("url")) == Some(place),
-                _ => self.selects(place, at),
+                ContextKind::Extension => root.pointer(at).and_then(|holder| holder.get_str("url")) == Some(place),
+                ContextKind::FhirPath(expression) => self.selects(expression, at),
             }
         })
     }
@@ -67,7 +66,7 @@ impl<'a> Walk<'a> {
     /// `Element`.
     fn names(&self, root: &'a Json, pointer: &str) -> Vec<String> {
         let mut node = Some(root);
-        let mut place = self.resource_place(root);
+        let mut place = self.inner.resource_place(root);
         let mut names = place.map(|(structure, _)| self.type_names(&structure.name)).unwrap_or_default();
         for token in pointer.split('/').skip(1) {
             if let Some(Json::Array(items)) = node {
@@ -78,7 +77,7 @@ impl<'a> Walk<'a> {
                 let (inside, below) = self.step(place, &names, member);
                 (place, names) = (inside, below);
             }
-            if let Some(inside) = node.and_then(|node| self.resource_place(node)) {
+            if let Some(inside) = node.and_then(|node| self.inner.resource_place(node)) {
                 place = Some(inside);
                 names = self.type_names(&inside.0.name);
             }
@@ -86,38 +85,25 @@ impl<'a> Walk<'a> {
         names
     }
 
-    fn resource_place(&self, node: &Json) -> Option<(&'a Structure, &'a Shape)> {
-        let structure = self.inner.registry.base(node.get_str("resourceType")?)?;
-        Some((structure, structure.shapes.first()?))
-    }
-
     /// One member further: where its members are described, and its names.
-    fn step(
-        &self,
-        place: Option<(&'a Structure, &'a Shape)>,
-        names: &[String],
-        member: &str,
-    ) -> (Option<(&'a Structure, &'a Shape)>, Vec<String>) {
-        let found = place.and_then(|(structure, shape)| {
-            let element = member_element(shape, member)?;
-            let spec = element.types.get(shape.members.get(member)?.type_index)?;
-            Some((structure, shape, element, spec))
-        });
-        let Some((structure, shape, element, spec)) = found else { return (None, Vec::new()) };
+    fn step(&self, place: Option<Place<'a>>, names: &[String], member: &str) -> (Option<Place<'a>>, Vec<String>) {
+        let Some((holder, (element, spec, inside))) =
+            place.and_then(|place| Some((place.1, self.inner.member(place, member)?)))
+        else {
+            return (None, Vec::new());
+        };
         // A content reference repeats an element that has a path of its own.
-        let own = format!("{}.{}", shape.path, element.name);
+        let own = format!("{}.{}", holder.path, element.name);
         let mut below: Vec<String> = names.iter().map(|name| format!("{name}.{}", element.name)).collect();
         if !below.contains(&own) {
             below.push(own);
         }
         below.extend(self.type_names(&spec.code));
-        if let Some(shape) = element.child.and_then(|child| structure.shapes.get(child)) {
-            if !below.contains(&shape.path) {
-                below.push(shape.path.clone());
-            }
-            return (Some((structure, shape)), below);
+        if let Some((_, shape)) = inside.filter(|_| element.child.is_some())
+            && !below.contains(&shape.path)
+        {
+            below.push(shape.path.clone());
         }
-        let inside = self.inner.registry.base(&spec.code).and_then(|base| Some((base.as_ref(), base.shapes.first()?)));
         (inside, below)
     }
 
@@ -128,12 +114,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether the expression, asked of the resource around, yields the element at `pointer`.
-    fn selects(&self, expression: &str, pointer: &str) -> bool {
-        let (Some(root), Some(scope)) = (self.scopes.first(), self.scopes.last()) else { return true };
-        let Ok(expression) = Expression::compile(expression) else { return true };
-        let mut context = Context::new(scope.resource).with_model(self.inner);
-        context.root = self.container().unwrap_or(scope.resource);
-        context.max_steps = STEPS;
+    fn selects(&self, expression: &'a Expression, pointer: &str) -> bool {
+        let (Some(root), Some(context)) = (self.scopes.first(), self.context_here()) else { return true };
         let Ok(items) = expression.evaluate(&context) else { return true };
         // The id and extensions of a primitive stand beside it.
         let plain = |pointer: &str| pointer.replace("/_", "/");
@@ -141,16 +123,22 @@ impl<'a> Walk<'a> {
     }
 
     /// What an invariant says of the element that the extension stands on; `None` where that cannot be told.
-    fn context_invariant(&self, text: &str) -> Option<bool> {
-        let (root, scope) = (self.scopes.first()?, self.scopes.last()?);
-        let expression = Expression::compile(text).ok()?;
-        let mut context = Context::new(scope.resource).with_model(self.inner);
-        context.root = self.container().unwrap_or(scope.resource);
+    fn context_invariant(&self, expression: &Expression) -> Option<bool> {
+        let root = self.scopes.first()?;
+        let mut context = self.context_here()?;
         context.focus = Node::new(root.resource.pointer(self.holder()?)?);
         let itself = [("extension", root.resource.pointer(&self.pointer)?)];
         context.variables = &itself;
-        context.max_steps = STEPS;
         expression.verdict(&context).ok().map(|verdict| verdict == Verdict::Holds)
+    }
+
+    /// The resource around in focus.
+    fn context_here(&self) -> Option<Context<'a>> {
+        let scope = self.scopes.last()?;
+        let mut context = Context::new(scope.resource).with_model(self.inner);
+        context.root = self.container().unwrap_or(scope.resource);
+        context.max_steps = STEPS;
+        Some(context)
     }
 }
 

@@ -8,8 +8,11 @@ use crate::fhir::json::Json;
 use super::Settings;
 use super::registry::Registry;
 use super::rules::Rules;
-use super::shape::{Element, Shape, Structure};
-use super::terminology::{Membership, Terminology};
+use super::shape::{Element, Shape, Structure, TypeRef};
+use super::terminology::{Membership, Terminology, without_version};
+
+/// Where an object is described: a structure and one of its shapes.
+pub type Place<'i> = (&'i Structure, &'i Shape);
 
 pub struct Inner {
     pub registry: Registry,
@@ -41,6 +44,31 @@ impl Inner {
         }
         Some((structure, shape))
     }
+
+    /// Where a resource of this type is described.
+    pub fn resource_place(&self, node: &Json) -> Option<Place<'_>> {
+        let structure = self.registry.base(node.get_str("resourceType")?)?;
+        Some((structure, structure.shapes.first()?))
+    }
+
+    /// The element behind a member of an object, the type that the member shows, and where its children are described.
+    pub fn member<'i>(
+        &'i self,
+        (structure, shape): Place<'i>,
+        name: &str,
+    ) -> Option<(&'i Element, &'i TypeRef, Option<Place<'i>>)> {
+        let member = shape.members.get(name)?;
+        let element = shape.elements.get(member.element)?;
+        let spec = element.types.get(member.type_index)?;
+        let below = match element.child {
+            Some(child) => structure.shapes.get(child).map(|shape| (structure, shape)),
+            None => {
+                let code = if member.sibling { "Element" } else { &spec.code };
+                self.registry.base(code).and_then(|base| Some((base.as_ref(), base.shapes.first()?)))
+            }
+        };
+        Some((element, spec, below))
+    }
 }
 
 /// The element behind a JSON member.
@@ -62,7 +90,7 @@ impl fhirpath::Model for Inner {
 
 impl fhirpath::Terminology for Inner {
     fn member_of(&self, coded: &Item<'_>, value_set: &str) -> Option<bool> {
-        let set = self.terminology.set(value_set.split('|').next().unwrap_or(value_set));
+        let set = self.terminology.set(without_version(value_set));
         let one = |coding: &Json| Some(set.contains(coding.get_str("system"), coding.get_str("code")?));
         let found = match coded.json()? {
             Json::String(code) => set.contains(None, code),

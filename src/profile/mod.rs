@@ -63,6 +63,7 @@ use crate::fhir::json::Json;
 use crate::fhir::outcome::Issue;
 
 pub use capability::{Interaction, ServedType};
+pub use registry::R4_DEFINITIONS;
 pub use search::{SearchComponent, SearchKind, SearchParameter};
 pub use snapshot::NON_FEATURES;
 pub use terminology::operation;
@@ -106,8 +107,8 @@ pub struct Validation {
     pub must_support: bool,
 }
 
-/// Why the definitions cannot be loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why the definitions cannot be loaded. In the order of files and elements.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoadError {
     pub file: String,
     pub element: String,
@@ -175,7 +176,7 @@ impl Definitions {
         let mut warnings = std::mem::take(&mut sorted.warnings);
         warnings.extend(completeness::missing(&registry, &terminology, registry.of_packages()));
         warnings.extend(registry.taken().filter_map(|profile| profile.left_out.cloned()));
-        warnings.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
+        warnings.sort();
         let rules = match sorted.rules {
             Some((path, text)) => Rules::load(path, text, |url| registry.profile(url).is_some()),
             None => Ok(Rules::default()),
@@ -194,7 +195,7 @@ impl Definitions {
             None => (Json::Null, Vec::new()),
         };
         if !errors.is_empty() {
-            errors.sort_by(|left, right| (&left.file, &left.element).cmp(&(&right.file, &right.element)));
+            errors.sort();
             return Err(errors);
         }
         let summaries = facts.names("type").map(|name| (name.to_owned(), OnceLock::new())).collect();

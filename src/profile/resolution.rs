@@ -17,9 +17,18 @@ pub struct Resolved<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// The resource that holds the contained ones: the innermost that is not contained itself.
+    pub fn container(&self) -> Option<&'a Json> {
+        Some(self.scopes.get(self.container_at()?)?.resource)
+    }
+
+    fn container_at(&self) -> Option<usize> {
+        self.scopes.iter().rposition(|scope| !scope.is_contained)
+    }
+
     /// What `reference` leads to from where the walk is.
     pub fn resolve(&self, reference: &str) -> Option<Resolved<'a>> {
-        let container = self.scopes.iter().rposition(|scope| !scope.is_contained)?;
+        let container = self.container_at()?;
         let scope = self.scopes.get(container)?;
         if let Some(fragment) = reference.strip_prefix('#') {
             if fragment.is_empty() {

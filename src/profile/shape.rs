@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use crate::fhir::fhirpath::Expression;
 use crate::fhir::json::{Json, Object};
 
 use super::constraint::Constraint;
 use super::engine::Schema;
 use super::slicing::Slicing;
-use super::terminology::CodeSet;
+use super::terminology::{CodeSet, without_version};
 
 /// A map that is asked for every element of every resource.
 pub type FastMap<K, V> = HashMap<K, V, ahash::RandomState>;
@@ -31,7 +32,7 @@ pub struct Structure {
     /// Where an extension definition may stand.
     pub contexts: Vec<Context>,
     /// `StructureDefinition.contextInvariant`: conditions for its use.
-    pub context_invariants: Vec<String>,
+    pub context_invariants: Vec<Expression>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,15 @@ pub enum Kind {
 
 /// `StructureDefinition.context` of an extension.
 pub struct Context {
-    pub kind: String,
+    pub kind: ContextKind,
     pub expression: String,
+}
+
+/// How a context names the places where an extension may stand (R4 `valueset-extension-context-type.html`).
+pub enum ContextKind {
+    Element,
+    Extension,
+    FhirPath(Expression),
 }
 
 /// The rules for one object.
@@ -204,7 +212,7 @@ pub struct Binding {
 
 impl Binding {
     pub fn new(strength: Strength, value_set: &str) -> Binding {
-        let value_set = value_set.split('|').next().unwrap_or(value_set).to_owned();
+        let value_set = without_version(value_set).to_owned();
         Binding { strength, value_set, set: OnceLock::new() }
     }
 }

@@ -8,14 +8,12 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::fhir::fhirpath::choice_type;
-
-use crate::fhir::fhirpath::Expression;
+use crate::fhir::fhirpath::{Expression, choice_type};
 
 use super::constraint::{Constraint, Level, is_of_every_type};
 use super::overlay::{Builder, Place};
 use super::registry::{R4_DEFINITIONS, Registry};
-use super::shape::{Context, Kind, Structure};
+use super::shape::{Context, ContextKind, Kind, Structure};
 use super::terminology::without_version;
 
 /// What a StructureDefinition may be or say that this compiler refuses at load: named here, never skipped in silence.
@@ -68,9 +66,8 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     let url = definition["url"].as_str().unwrap_or_default();
     let mut builder = Builder::new(registry);
     builder.shape(&tree, &Place { structure: base, shape: 0 });
-    let (contexts, context_invariants) = contexts(definition);
     let (shapes, mut problems) = builder.finish();
-    problems.extend(uncompilable(&contexts, &context_invariants));
+    let (contexts, context_invariants) = contexts(definition, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -87,25 +84,25 @@ pub fn compile(registry: &Registry, definition: &Value) -> Result<Structure, Vec
     })
 }
 
-/// Where an extension may stand, and under which conditions.
-fn contexts(definition: &Value) -> (Vec<Context>, Vec<String>) {
-    let contexts = definition["context"].as_array().into_iter().flatten().filter_map(|context| {
-        Some(Context {
-            kind: context["type"].as_str()?.to_owned(),
-            expression: context["expression"].as_str()?.to_owned(),
-        })
-    });
-    let invariants = definition["contextInvariant"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    (contexts.collect(), invariants.map(str::to_owned).collect())
-}
-
-fn uncompilable(contexts: &[Context], invariants: &[String]) -> Vec<Problem> {
-    let of_contexts = contexts.iter().filter(|context| context.kind == "fhirpath").map(|context| &context.expression);
-    let refused = |name: &'static str, text: &String| {
-        Expression::compile(text).err().map(|reason| Problem::new(name, format!("{text}: {reason}")))
+/// Where an extension may stand, and under which conditions; what cannot be compiled is among the problems.
+fn contexts(definition: &Value, problems: &mut Vec<Problem>) -> (Vec<Context>, Vec<Expression>) {
+    let mut compile = |name: &str, text: &str| {
+        let refused = |reason| problems.push(Problem::new(name, format!("{text}: {reason}")));
+        Expression::compile(text).map_err(refused).ok()
     };
-    let problems = of_contexts.filter_map(|text| refused("context", text));
-    problems.chain(invariants.iter().filter_map(|text| refused("contextInvariant", text))).collect()
+    let mut contexts = Vec::new();
+    for context in definition["context"].as_array().into_iter().flatten() {
+        let Some(text) = context["expression"].as_str() else { continue };
+        let kind = match context["type"].as_str() {
+            Some("element") => Some(ContextKind::Element),
+            Some("extension") => Some(ContextKind::Extension),
+            Some(_) => compile("context", text).map(ContextKind::FhirPath),
+            None => None,
+        };
+        contexts.extend(kind.map(|kind| Context { kind, expression: text.to_owned() }));
+    }
+    let invariants = definition["contextInvariant"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    (contexts, invariants.filter_map(|text| compile("contextInvariant", text)).collect())
 }
 
 /// What a profile and those below it say, as a tree; for those that read on from another profile.
@@ -120,7 +117,9 @@ pub fn tree(registry: &Registry, url: &str) -> Result<Node, Vec<Problem>> {
 fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Node, Vec<Problem>> {
     let mut chain = vec![definition];
     // A snapshot holds all that lies below it.
-    while let Some(base) = chain.last().filter(|last| !is_snapshot_alone(last)).and_then(base_of) {
+    while let Some(base) =
+        chain.last().filter(|last| !is_snapshot_alone(last)).and_then(|last| last["baseDefinition"].as_str())
+    {
         if registry.base(without_version(base).trim_start_matches(R4_DEFINITIONS)).is_some() {
             break;
         }
@@ -142,10 +141,6 @@ fn merged(registry: &Registry, definition: Value, type_name: &str) -> Result<Nod
         }
     }
     if problems.is_empty() { Ok(root) } else { Err(problems) }
-}
-
-fn base_of(definition: &Value) -> Option<&str> {
-    definition["baseDefinition"].as_str()
 }
 
 fn is_snapshot_alone(definition: &Value) -> bool {

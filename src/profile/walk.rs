@@ -181,52 +181,45 @@ impl<'a> Walk<'a> {
     /// The profiles that this validation names, on the resource that it is about.
     fn asked_profiles(&mut self, type_name: &str, node: &'a Json, selected: Option<&str>) {
         let how = self.how;
-        for canonical in &how.profiles {
-            match self.inner.registry.profile(canonical) {
-                None => self.report(issue::unknown_profile(true, self.inner.registry.left_out(canonical))),
-                Some(structure) if structure.type_name != type_name => {
-                    if !matches!(structure.name.as_str(), "Resource" | "DomainResource") {
-                        self.report(issue::profile_of_other_type(canonical, &structure.type_name));
-                    }
-                }
-                Some(_) if selected == Some(canonical) => {}
-                Some(_) => self.profile(canonical, type_name, node),
+        for canonical in how.profiles.iter().filter(|canonical| selected != Some(canonical)) {
+            if let Some(structure) = self.named_profile(canonical, type_name, true).filter(|found| found.is_profile) {
+                self.object(structure, 0, node);
             }
         }
     }
 
     fn declared_profiles(&mut self, type_name: &str, node: &'a Json, selected: Option<&str>) {
+        let refuse = self.inner.settings.refuse_unknown_profiles;
         let declared = node.get("meta").map(|meta| meta.items("profile")).unwrap_or_default();
         for (index, canonical) in declared.iter().enumerate().take(32) {
-            let Some(canonical) = canonical.as_str() else { continue };
-            if selected == Some(canonical) {
-                continue;
-            }
+            let Some(canonical) = canonical.as_str().filter(|canonical| selected != Some(canonical)) else { continue };
             let length = self.pointer.len();
             let _ = write!(self.pointer, "/meta/profile/{index}");
-            let found = self.inner.registry.profile(canonical);
-            match found {
-                None => {
-                    let refuse = self.inner.settings.refuse_unknown_profiles;
-                    self.report(issue::unknown_profile(refuse, self.inner.registry.left_out(canonical)));
-                }
-                Some(structure) if structure.type_name != type_name => {
-                    let general = matches!(structure.name.as_str(), "Resource" | "DomainResource");
-                    if !general {
-                        self.report(issue::profile_of_other_type(canonical, &structure.type_name));
-                    }
-                }
-                Some(_) => {
-                    if let Some(at_hand) = self.inner.registry.other_version(canonical) {
-                        self.report(issue::other_version(at_hand));
-                    }
-                }
+            let found = self.named_profile(canonical, type_name, refuse);
+            if let Some(at_hand) = found.and_then(|_| self.inner.registry.other_version(canonical)) {
+                self.report(issue::other_version(at_hand));
             }
             self.pointer.truncate(length);
-            if found.is_some_and(|structure| structure.is_profile && structure.type_name == type_name) {
-                self.profile(canonical, type_name, node);
+            if let Some(structure) = found.filter(|found| found.is_profile) {
+                self.object(structure, 0, node);
             }
         }
+    }
+
+    /// The profile, or base definition, of that address for a resource of the type. Tells where it is not loaded, or is one
+    /// of another type.
+    fn named_profile(&mut self, canonical: &str, type_name: &str, refuse: bool) -> Option<&'a Structure> {
+        let Some(structure) = self.inner.registry.profile(canonical) else {
+            self.report(issue::unknown_profile(refuse, self.inner.registry.left_out(canonical)));
+            return None;
+        };
+        if structure.type_name != type_name {
+            if !matches!(structure.name.as_str(), "Resource" | "DomainResource") {
+                self.report(issue::profile_of_other_type(canonical, &structure.type_name));
+            }
+            return None;
+        }
+        Some(structure)
     }
 
     /// A profile on the resource in whose scope the walk is.

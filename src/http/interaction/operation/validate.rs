@@ -10,16 +10,13 @@ use crate::fhir::outcome::{Issue, IssueCode, operation_outcome};
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::http::route::Target;
-use crate::profile::Validation;
+use crate::profile::{R4_DEFINITIONS, Validation};
 
 use super::{Call, Inputs};
 
 /// Two are this server's own: with `must-support`, absent elements marked mustSupport are told, too; with
 /// `best-practice`, the best practices that are not followed.
 pub const INPUTS: &[&str] = &["resource", "mode", "profile", "must-support", "best-practice"];
-
-/// Where R4's own definitions of types are.
-const BASE_DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
     let issues = match call.inputs(app) {
@@ -82,7 +79,7 @@ fn read_how(inputs: &Inputs, mode: Mode, resource: &Json) -> Result<Validation> 
         let (ja, en) = ("mode=profile には profile が要ります。", "mode=profile needs a profile.");
         return Err(Error::bad_parameter("profile", ja, en));
     }
-    let own = format!("{BASE_DEFINITIONS}{}", resource.get_str("resourceType").unwrap_or_default());
+    let own = format!("{R4_DEFINITIONS}{}", resource.get_str("resourceType").unwrap_or_default());
     let is_own = |profile: &String| *profile == own || profile.strip_prefix(&own) == Some("|4.0.1");
     let base_only = profiles.iter().any(is_own);
     let profiles = profiles.into_iter().filter(|profile| !is_own(profile)).collect();
