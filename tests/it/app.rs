@@ -1,5 +1,6 @@
 //! A gateway for a test, on its own database and port, and a client that talks to it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -208,6 +209,24 @@ pub fn shared_data(path: &str) -> Option<std::path::PathBuf> {
     if !found.exists() {
         println!("skipped: {} is not there", found.display());
         return None;
+    }
+    Some(found)
+}
+
+/// The official R4 examples by file name: the two folders overlap. `None`, and a word about it, where they are not there.
+pub fn official_examples() -> Option<BTreeMap<String, String>> {
+    let mut folders = vec![shared_data("r4-core/examples")?, shared_data("hl7-r4-examples")?];
+    let mut found = BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "json") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                found.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
     }
     Some(found)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::app::{TestApp, definitions, shared_data};
+use crate::app::{TestApp, definitions, official_examples, shared_data};
 use crate::both;
 
 both!(official_examples_are_read_back_as_they_were_sent, a_service_directorys_bundle_is_taken_in_whole,);
@@ -28,27 +28,14 @@ const REFUSED: [(&str, u16, &str); 9] = [
     ("message-response-link.json", 422, "Bundle.entry[3].fullUrl"),
 ];
 
-/// The examples of types that clients may write, by file name: the two folders overlap.
+/// The examples of types that clients may write.
 fn examples() -> Option<BTreeMap<String, String>> {
-    let folders = [shared_data("hl7-r4-examples")?, shared_data("r4-core/examples")?];
-    let mut found = BTreeMap::new();
-    folders.iter().for_each(|folder| collect(folder, &mut found));
+    let mut found = official_examples()?;
+    found.retain(|_, text| {
+        let rtype = serde_json::from_str::<Value>(text).unwrap()["resourceType"].as_str().map(str::to_owned);
+        rtype.is_some_and(|rtype| is_written(&rtype))
+    });
     Some(found)
-}
-
-fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "json") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let rtype = serde_json::from_str::<Value>(&text).unwrap()["resourceType"].as_str().map(str::to_owned);
-            if rtype.is_some_and(|rtype| is_written(&rtype)) {
-                found.insert(path.file_name().unwrap().to_string_lossy().into_owned(), text);
-            }
-        }
-    }
 }
 
 fn is_written(rtype: &str) -> bool {

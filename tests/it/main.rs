@@ -15,6 +15,7 @@ mod contract;
 mod create;
 mod definitions;
 mod delete;
+mod differences;
 mod examples;
 mod expectation;
 mod faults;

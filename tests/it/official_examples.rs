@@ -10,7 +10,7 @@ use figment::providers::{Format, Toml};
 use kakehashi::exchange::check_text_as;
 use kakehashi::profile::Validation;
 
-use crate::app::{definitions, shared_data};
+use crate::app::{definitions, official_examples};
 
 const DEPTH: usize = 64;
 
@@ -30,30 +30,9 @@ struct Refused {
     why: String,
 }
 
-/// The examples by file name: the two folders overlap.
-fn examples() -> Option<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    for folder in [shared_data("hl7-r4-examples")?, shared_data("r4-core/examples")?] {
-        collect(&folder, &mut found);
-    }
-    Some(found)
-}
-
-fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "json") {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            found.insert(name, std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn official_examples_are_refused_only_for_reasons_that_are_written_down() {
-    let Some(examples) = examples() else { return };
+    let Some(examples) = official_examples() else { return };
     let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/official-examples.toml");
     let listed: Listed = Figment::from(Toml::file_exact(list)).extract().unwrap();
     let how = Validation { base_only: true, ..Validation::default() };
