@@ -205,6 +205,7 @@ impl Derive for Deriver {
             tokens: parameters::identifier_tokens(rtype, resource),
             references: parameters::literal_references(resource),
             projection: region::project(rtype, resource),
+            ..Derived::default()
         }
     }
 }

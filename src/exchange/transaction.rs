@@ -8,13 +8,13 @@ use std::collections::{HashMap, HashSet};
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceKey, ResourceType};
+use crate::fhir::instant::Instant;
 use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::resource::same_content;
 use crate::profile::Interaction;
 use crate::store::{
-    self, Action, Assertion, Condition, Criteria, Derive, Derived, Expect, Step, StepResult, TokenPattern, Unit,
-    UnitError, Version,
+    self, Action, Assertion, Criteria, Derive, Derived, Expect, Step, StepResult, Unit, UnitError, Version,
 };
 
 use super::bundle::EntryRequest;
@@ -329,19 +329,8 @@ fn written_rows(plan: &Plan) -> Option<(ResourceKey, Derived)> {
 
 /// Whether a resource that is being written will match.
 fn satisfies(key: &ResourceKey, rows: &Derived, criteria: &Criteria) -> bool {
-    criteria.conditions.iter().all(|condition| match condition {
-        Condition::Id(ids) => ids.iter().any(|id| id == key.id.as_str()),
-        Condition::Token { param, any_of } => rows.tokens.iter().filter(|token| token.param == *param).any(|token| {
-            any_of.iter().any(|pattern| match pattern {
-                TokenPattern::Code(code) => token.code == *code,
-                TokenPattern::Exact { system, code } => token.code == *code && token.system == *system,
-                TokenPattern::System(system) => token.system == *system,
-            })
-        }),
-        // What is being written now is newer than any moment a client can name.
-        Condition::LastUpdated { until, .. } => until.is_none(),
-        Condition::NotLastUpdated { .. } => true,
-    })
+    // What is being written now is newer than any moment a client can name.
+    store::matches(criteria, key.id.as_str(), Instant(i64::MAX), rows)
 }
 
 /// R4 `http.html#trules`: a resource may stand once in a transaction.

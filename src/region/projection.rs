@@ -4,7 +4,7 @@ use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
-use crate::store::{Bed, Facility, Member, Projection, Referral, Task, Ward};
+use crate::store::{Bed, Facility, Member, Projection, Referral, Task, Vacancy, Ward};
 
 /// The row, by type and, for a Location, by `physicalType`.
 pub fn project(rtype: &str, resource: &Json) -> Projection {
@@ -46,6 +46,7 @@ fn location(resource: &Json) -> Projection {
             bed_function: coded_extension(resource, "bed-function"),
             admission_fee: coded_extension(resource, "admission-fee"),
             admittable_sex: coded_extension(resource, "admittable-sex"),
+            vacancies: vacancies(resource),
         })
     } else if is("si") {
         let degrees = |name: &str| resource.get("position")?.get(name)?.as_number()?.as_str().parse().ok();
@@ -59,6 +60,29 @@ fn location(resource: &Json) -> Projection {
         })
     } else {
         Projection::None
+    }
+}
+
+fn vacancies(resource: &Json) -> Vec<Vacancy> {
+    let url = format!("{CANONICAL}/StructureDefinition/bed-vacancy");
+    let slices = resource.items("extension").iter().filter(|extension| extension.get_str("url") == Some(&url));
+    slices.map(vacancy).collect()
+}
+
+fn vacancy(slice: &Json) -> Vacancy {
+    let part = |name: &str| slice.items("extension").iter().find(|part| part.get_str("url") == Some(name));
+    let count = |name: &str| part(name)?.get("valueUnsignedInt")?.as_number()?.as_str().parse().ok();
+    let instant = |name: &str| moment(part(name).and_then(|part| part.get_str("valueInstant")));
+    Vacancy {
+        sex: part("sex").and_then(|part| text(part.get("valueCoding")?, "code")),
+        isolation: part("isolation").and_then(|part| part.get("valueBoolean")?.as_bool()),
+        staffed: count("staffed"),
+        occupied: count("occupied"),
+        reserved: count("reserved"),
+        blocked: count("blocked"),
+        available: count("available"),
+        as_of: instant("asOf"),
+        valid_until: instant("validUntil"),
     }
 }
 

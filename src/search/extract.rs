@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fhir::id::ResourceId;
 use crate::fhir::json::Json;
-use crate::store::{Reference, Token, parameter_id};
+use crate::store::{ANY_REFERENCE, Reference, Token, parameter_id, system_id};
 
 /// The tokens of the search parameter `identifier`: R4 defines it as the element of that name on every type that has it.
 pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
@@ -19,7 +19,7 @@ pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
     };
     let token = |identifier: &Json| {
         let code = index_form(identifier.get_str("value")?);
-        Some(Token { param, code, system: index_form(identifier.get_str("system").unwrap_or_default()) })
+        Some(Token { param, code, system: system_id(identifier.get_str("system").unwrap_or_default()) })
     };
     identifiers.iter().filter_map(token).collect()
 }
@@ -71,7 +71,12 @@ fn parse_reference(text: &str) -> Option<Reference> {
         && target_type.starts_with(|first: char| first.is_ascii_uppercase())
         && target_type.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let id = ResourceId::parse(target_id)?;
-    (versioned && named).then(|| Reference { target_type: target_type.to_owned(), target_id: id.to_string() })
+    (versioned && named).then(|| Reference {
+        param: ANY_REFERENCE,
+        target_type: target_type.to_owned(),
+        target_id: id.to_string(),
+        version: String::new(),
+    })
 }
 
 #[cfg(test)]

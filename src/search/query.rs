@@ -7,13 +7,8 @@ use crate::fhir::id::ResourceType;
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::extract::index_form;
-use crate::store::{Condition, Criteria, TokenPattern, parameter_id};
-
-/// A parameter that was not applied, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
-    pub name: String,
-}
+use crate::search::request::Ignored;
+use crate::store::{Condition, Criteria, Indexed, Inherited, Patterns, Span, TokenPattern, parameter_id, system_id};
 
 /// A query that was read.
 #[derive(Clone, Debug)]
@@ -115,7 +110,8 @@ fn condition(rtype: &ResourceType, code: &str, value: &str) -> Result<Condition>
         "_lastUpdated" => last_updated(value),
         _ => {
             let any_of = alternatives(value).iter().map(|value| token(value)).collect();
-            Ok(Condition::Token { param: parameter_id(rtype.as_str(), code), any_of })
+            let param = parameter_id(rtype.as_str(), code);
+            Ok(Condition::Indexed(Indexed { param, inherited: Inherited::No, any_of: Patterns::Tokens(any_of) }))
         }
     }
 }
@@ -146,8 +142,10 @@ fn token(value: &str) -> TokenPattern {
     let plain = |text: &str| index_form(&text.replace("\\|", "|"));
     match bar {
         None => TokenPattern::Code(plain(value)),
-        Some((at, _)) if at + 1 == value.len() => TokenPattern::System(plain(&value[..at])),
-        Some((at, _)) => TokenPattern::Exact { system: plain(&value[..at]), code: plain(&value[at + 1..]) },
+        Some((at, _)) if at + 1 == value.len() => TokenPattern::System(system_id(&value[..at].replace("\\|", "|"))),
+        Some((at, _)) => {
+            TokenPattern::Exact { system: system_id(&value[..at].replace("\\|", "|")), code: plain(&value[at + 1..]) }
+        }
     }
 }
 
@@ -163,10 +161,13 @@ fn last_updated(value: &str) -> Result<Condition> {
         )
     };
     let (from, until) = date_range(text).ok_or_else(bad)?;
-    let range = |from, until| Ok(Condition::LastUpdated { from, until });
+    let range = |from, until| Ok(Condition::LastUpdated(vec![Span { from, until }]));
     match prefix {
         "" | "eq" | "ap" => range(Some(from), Some(until)),
-        "ne" => Ok(Condition::NotLastUpdated { from, until }),
+        "ne" => Ok(Condition::LastUpdated(vec![
+            Span { from: None, until: Some(from) },
+            Span { from: Some(until), until: None },
+        ])),
         "ge" => range(Some(from), None),
         "gt" | "sa" => range(Some(until), None),
         "lt" | "eb" => range(None, Some(from)),
@@ -221,11 +222,11 @@ mod tests {
 
     #[test]
     fn tokens_have_four_forms_and_escapes() {
-        let exact = |system: &str, code: &str| TokenPattern::Exact { system: system.into(), code: code.into() };
+        let exact = |system: &str, code: &str| TokenPattern::Exact { system: system_id(system), code: code.into() };
         assert_eq!(token("a"), TokenPattern::Code("a".into()));
         assert_eq!(token("s|a"), exact("s", "a"));
         assert_eq!(token("|a"), exact("", "a"));
-        assert_eq!(token("s|"), TokenPattern::System("s".into()));
+        assert_eq!(token("s|"), TokenPattern::System(system_id("s")));
         assert_eq!(token(r"s|a\|b"), exact("s", "a|b"));
         assert_eq!(alternatives(r"a\,b,c\\d"), ["a,b", r"c\d"]);
     }

@@ -197,10 +197,12 @@ async fn still_referenced(
     target: &ResourceKey,
     overlay: &Overlay<'_>,
 ) -> Result<Option<ResourceKey>, StoreError> {
-    let as_reference = Reference { target_type: target.rtype.to_string(), target_id: target.id.to_string() };
+    let refers = |reference: &Reference| {
+        reference.target_type == target.rtype.as_str() && reference.target_id == target.id.as_str()
+    };
     let written = overlay.entries.iter().filter(|(key, entry)| *key != target && !entry.added.is_empty());
     for (key, entry) in written {
-        if entry.derived().references.contains(&as_reference) {
+        if entry.derived().references.iter().any(refers) {
             return Ok(Some(key.clone()));
         }
     }

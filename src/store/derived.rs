@@ -1,5 +1,6 @@
 //! Rows that are computed from a resource's content: search index and the region's projections.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::fhir::json::Json;
@@ -14,32 +15,119 @@ pub trait Derive: Send + Sync {
 pub struct Derived {
     pub tokens: BTreeSet<Token>,
     pub references: BTreeSet<Reference>,
+    pub dates: BTreeSet<DateRow>,
+    pub quantities: BTreeSet<QuantityRow>,
+    pub strings: BTreeSet<StringRow>,
+    pub positions: BTreeSet<PositionRow>,
     pub projection: Projection,
 }
 
-/// A token that a search parameter finds.
+/// A token or uri that a search parameter finds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Token {
     /// [`parameter_id`] of type and code.
     pub param: i64,
+    /// In its index form: a very long one is a digest.
     pub code: String,
-    /// Empty where there is none.
-    pub system: String,
+    /// [`system_id`]; 0 where there is none.
+    pub system: i64,
 }
 
-/// A literal reference to a resource of this server.
+/// A reference that a search parameter finds, or, with parameter [`ANY_REFERENCE`], any other literal reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
+    pub param: i64,
+    /// Empty where the target is a url that is not of this server, or a canonical.
     pub target_type: String,
+    /// The logical id, or that url in its index form, without a canonical's version.
     pub target_id: String,
+    /// The version that the reference names, or empty.
+    pub version: String,
 }
 
-/// The number by which index tables know a search parameter: FNV-1a of `Type.code`, so that every gateway and every
-/// database agree on it without a table to share. Two parameters with one number are refused at start.
+/// The parameter of references that no search parameter finds.
+pub const ANY_REFERENCE: i64 = 0;
+
+/// A date, moment or period: `low <= … < high` in milliseconds since 1970, as wide as its precision; open ends are
+/// `i64::MIN` and `i64::MAX`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DateRow {
+    pub param: i64,
+    pub low: i64,
+    pub high: i64,
+}
+
+/// A number, quantity or range: `low <= … <= high`; open ends are infinite.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuantityRow {
+    pub param: i64,
+    pub low: Double,
+    pub high: Double,
+    /// [`system_id`]; 0 where there is none.
+    pub system: i64,
+    pub code: String,
+    /// The unit in words, where it is not the code.
+    pub unit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StringRow {
+    pub param: i64,
+    /// Without case, accents and width, kana folded (`search::fold`).
+    pub folded: String,
+    /// As it stands in the resource.
+    pub exact: String,
+}
+
+/// A position in degrees.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PositionRow {
+    pub param: i64,
+    pub latitude: Double,
+    pub longitude: Double,
+}
+
+/// A number that has an order; never NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct Double(pub f64);
+
+impl PartialEq for Double {
+    fn eq(&self, other: &Double) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Double {}
+
+impl PartialOrd for Double {
+    fn partial_cmp(&self, other: &Double) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Double {
+    fn cmp(&self, other: &Double) -> Ordering {
+        // -0 and 0 are one number, to databases as well.
+        (self.0 + 0.0).total_cmp(&(other.0 + 0.0))
+    }
+}
+
+/// The number by which index tables know a search parameter, or a part of one (`Type.code:part`): FNV-1a, so that every
+/// gateway and every database agree on it without a table to share. Two parameters with one number are refused at start.
 pub fn parameter_id(rtype: &str, code: &str) -> i64 {
-    let bytes = rtype.bytes().chain([b'.']).chain(code.bytes());
-    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    i64::from(hash)
+    fnv(rtype.bytes().chain([b'.']).chain(code.bytes()))
+}
+
+/// The number by which index tables know a code system; 0 for none. It is a hash: a system is a long text that would
+/// stand in every row, and whoever could bring about a collision could as well write the other system's name.
+pub fn system_id(system: &str) -> i64 {
+    if system.is_empty() { 0 } else { fnv(system.bytes()) }
+}
+
+fn fnv(bytes: impl Iterator<Item = u8>) -> i64 {
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    hash.cast_signed()
 }
 
 /// A resource's row in the region's tables. Moments are milliseconds since 1970; ids are logical ids.
@@ -74,6 +162,22 @@ pub struct Ward {
     pub bed_function: Option<String>,
     pub admission_fee: Option<String>,
     pub admittable_sex: Option<String>,
+    pub vacancies: Vec<Vacancy>,
+}
+
+/// One slice of a ward's counts, as posted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vacancy {
+    pub sex: Option<String>,
+    pub isolation: Option<bool>,
+    pub staffed: Option<i64>,
+    pub occupied: Option<i64>,
+    pub reserved: Option<i64>,
+    pub blocked: Option<i64>,
+    pub available: Option<i64>,
+    pub as_of: Option<i64>,
+    /// Until when the counts may be believed; for ever where it is `None`.
+    pub valid_until: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,13 +1,12 @@
 //! From a decided batch to rows: one set-based statement a table.
 
-use std::collections::BTreeSet;
-
 use super::audit::{AuditChain, AuditRecord};
 use super::change::Origin;
 use super::connection::Connection;
-use super::derived::{Derive, Derived, Projection, Reference, Token};
+use super::derived::{Derive, Projection};
 use super::error::StoreError;
 use super::event::{Event, event_rows};
+use super::index::IndexRows;
 use super::overlay::{Entry, Overlay};
 use super::projection::ProjectionRows;
 use super::sql::{Column, RowAction, Rows};
@@ -222,91 +221,5 @@ impl VersionRows {
             action: RowAction::Insert { table: "resource_version", suffix: "" },
         };
         [log, outbox]
-    }
-}
-
-/// Index rows that differ between what was and what is.
-#[derive(Default)]
-pub(super) struct IndexRows {
-    tokens_out: TokenRows,
-    tokens_in: TokenRows,
-    references_out: ReferenceRows,
-    references_in: ReferenceRows,
-}
-
-impl IndexRows {
-    pub fn diff(&mut self, number: i64, before: &Derived, after: &Derived) {
-        let gone = |old: &BTreeSet<Token>, new: &BTreeSet<Token>| old.difference(new).cloned().collect::<Vec<_>>();
-        gone(&before.tokens, &after.tokens).into_iter().for_each(|token| self.tokens_out.push(number, token));
-        gone(&after.tokens, &before.tokens).into_iter().for_each(|token| self.tokens_in.push(number, token));
-        let gone =
-            |old: &BTreeSet<Reference>, new: &BTreeSet<Reference>| old.difference(new).cloned().collect::<Vec<_>>();
-        gone(&before.references, &after.references).into_iter().for_each(|out| self.references_out.push(number, out));
-        gone(&after.references, &before.references).into_iter().for_each(|new| self.references_in.push(number, new));
-    }
-
-    pub fn into_rows(self) -> [Rows; 4] {
-        [
-            self.tokens_out.into_rows(RowAction::Delete { table: "index_token" }),
-            self.tokens_in.into_rows(RowAction::Insert { table: "index_token", suffix: "ON CONFLICT DO NOTHING" }),
-            self.references_out.into_rows(RowAction::Delete { table: "resource_reference" }),
-            self.references_in
-                .into_rows(RowAction::Insert { table: "resource_reference", suffix: "ON CONFLICT DO NOTHING" }),
-        ]
-    }
-}
-
-#[derive(Default)]
-struct TokenRows {
-    param: Vec<i64>,
-    code: Vec<String>,
-    system: Vec<String>,
-    key: Vec<i64>,
-}
-
-impl TokenRows {
-    fn push(&mut self, number: i64, token: Token) {
-        self.param.push(token.param);
-        self.code.push(token.code);
-        self.system.push(token.system);
-        self.key.push(number);
-    }
-
-    fn into_rows(self, action: RowAction) -> Rows {
-        Rows {
-            columns: vec![
-                ("param", Column::Ints(self.param)),
-                ("code", Column::Texts(self.code)),
-                ("system", Column::Texts(self.system)),
-                ("key", Column::Ints(self.key)),
-            ],
-            action,
-        }
-    }
-}
-
-#[derive(Default)]
-struct ReferenceRows {
-    target_type: Vec<String>,
-    target_id: Vec<String>,
-    key: Vec<i64>,
-}
-
-impl ReferenceRows {
-    fn push(&mut self, number: i64, reference: Reference) {
-        self.target_type.push(reference.target_type);
-        self.target_id.push(reference.target_id);
-        self.key.push(number);
-    }
-
-    fn into_rows(self, action: RowAction) -> Rows {
-        Rows {
-            columns: vec![
-                ("target_type", Column::Texts(self.target_type)),
-                ("target_id", Column::Texts(self.target_id)),
-                ("key", Column::Ints(self.key)),
-            ],
-            action,
-        }
     }
 }

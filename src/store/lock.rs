@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::change::{Action, Assertion, Unit};
 use super::connection::Connection;
+use super::criteria::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::error::StoreError;
-use super::query::{Condition, Criteria, TokenPattern};
 use super::sql::{Sql, Value};
 
 /// Beyond so many names a batch takes whole types instead: PostgreSQL's lock table is of fixed size.
@@ -95,13 +95,15 @@ fn writes_a_match(unit: &Unit, assertion: &Assertion) -> bool {
 /// A resource that matches has one of these tokens; empty where the criteria name none, so that any resource might match.
 fn token_names(criteria: &Criteria) -> Vec<String> {
     let named = |condition: &Condition| {
-        let Condition::Token { param, any_of } = condition else { return None };
+        let Condition::Indexed(Indexed { param, any_of: Patterns::Tokens(any_of), .. }) = condition else {
+            return None;
+        };
         let name = |pattern: &TokenPattern| match pattern {
             // The system is left out: `code` and `system|code` may mean the same resource.
             TokenPattern::Code(code) | TokenPattern::Exact { code, .. } => {
                 Some(token_name(criteria.rtype.as_str(), *param, code))
             }
-            TokenPattern::System(_) => None,
+            TokenPattern::System(_) | TokenPattern::Below(_) => None,
         };
         any_of.iter().map(name).collect::<Option<Vec<_>>>()
     };

@@ -6,12 +6,15 @@ mod cache;
 mod change;
 mod checkpoint;
 mod connection;
+mod criteria;
 mod derived;
 mod error;
 mod event;
+mod find;
 mod flush;
 mod history;
 mod housekeeping;
+mod index;
 mod lock;
 mod migrate;
 mod overlay;
@@ -27,14 +30,21 @@ pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };
 pub use connection::{Connection, Database};
+pub use criteria::{
+    Bound, Circle, Compare, Condition, Criteria, DatePattern, EARTH_RADIUS, Edge, Indexed, Inherited, Patterns,
+    QuantityPattern, ReferencePattern, SortBy, SortKey, Span, StringPattern, Table, TokenPattern, UnitPattern,
+    VacancyPattern, matches,
+};
 pub use derived::{
-    Bed, Derive, Derived, Facility, Member, Projection, Reference, Referral, Task, Token, Ward, parameter_id,
+    ANY_REFERENCE, Bed, DateRow, Derive, Derived, Double, Facility, Member, PositionRow, Projection, QuantityRow,
+    Reference, Referral, StringRow, Task, Token, Vacancy, Ward, parameter_id, system_id,
 };
 pub use error::StoreError;
+pub use find::{Count, Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch};
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use housekeeping::{keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
-pub use query::{Condition, Criteria, TokenPattern, count_matching, matching_ids, referrers};
+pub use query::{count_matching, matching_ids, referrers};
 pub use reindex::reindex;
 pub use resource::{current, current_cached, current_of, version};
 pub use sql::{Column, RowAction, Rows, Sql, Value};

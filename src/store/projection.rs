@@ -1,6 +1,6 @@
 //! The rows of the region's tables (`migrations/*/0003_region_projections`).
 
-use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Ward};
+use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Vacancy, Ward};
 use super::sql::{Column, RowAction, Rows};
 
 /// Rows to put and rows to take away.
@@ -8,6 +8,7 @@ use super::sql::{Column, RowAction, Rows};
 pub(super) struct ProjectionRows {
     facilities: Vec<(i64, Facility)>,
     wards: Vec<(i64, Ward)>,
+    vacancies: Vec<(i64, i64, Vacancy)>,
     beds: Vec<(i64, Bed)>,
     referrals: Vec<(i64, Referral)>,
     tasks: Vec<(i64, Task)>,
@@ -25,10 +26,14 @@ impl ProjectionRows {
         if let Some(table) = table_of(&before)
             && (table_of(&after) != Some(table) || table == MEMBERS)
         {
-            match self.gone.iter_mut().find(|(name, _)| *name == table) {
-                Some((_, keys)) => keys.push(key),
-                None => self.gone.push((table, vec![key])),
+            self.take_away(table, key);
+        }
+        let (old, new) = (vacancies_of(&before), vacancies_of(&after));
+        if old != new {
+            if !old.is_empty() {
+                self.take_away(VACANCIES, key);
             }
+            self.vacancies.extend((0..).zip(new).map(|(position, slice)| (key, position, slice.clone())));
         }
         match after {
             Projection::None => {}
@@ -43,6 +48,13 @@ impl ProjectionRows {
         }
     }
 
+    fn take_away(&mut self, table: &'static str, key: i64) {
+        match self.gone.iter_mut().find(|(name, _)| *name == table) {
+            Some((_, keys)) => keys.push(key),
+            None => self.gone.push((table, vec![key])),
+        }
+    }
+
     pub fn into_rows(self) -> Vec<Rows> {
         let gone = self.gone.into_iter().map(|(table, keys)| Rows {
             columns: vec![("key", Column::Ints(keys))],
@@ -51,6 +63,7 @@ impl ProjectionRows {
         let put = [
             facility_rows(self.facilities),
             ward_rows(self.wards),
+            vacancy_rows(self.vacancies),
             bed_rows(self.beds),
             referral_rows(self.referrals),
             task_rows(self.tasks),
@@ -61,9 +74,35 @@ impl ProjectionRows {
 }
 
 const MEMBERS: &str = "care_team_member";
+/// The slices of wards, in a table of their own.
+const VACANCIES: &str = "ward_vacancy";
 
 /// The tables of the region, but for the time series.
-pub(super) const PROJECTIONS: [&str; 6] = ["facility", "ward", "bed", "referral", "referral_task", MEMBERS];
+pub(super) const PROJECTIONS: [&str; 7] = ["facility", "ward", VACANCIES, "bed", "referral", "referral_task", MEMBERS];
+
+/// Whether the table holds rows of such a projection.
+pub(super) fn belongs_in(projection: &Projection, table: &str) -> bool {
+    match table {
+        VACANCIES => !vacancies_of(projection).is_empty(),
+        table => table_of(projection) == Some(table),
+    }
+}
+
+/// Something that stands for whatever rows there are, so that all of them are replaced.
+pub(super) fn any_of_the_kind(projection: &Projection) -> Projection {
+    match projection {
+        Projection::CareTeam(_) => Projection::CareTeam(vec![Member::default()]),
+        Projection::Ward(_) => Projection::Ward(Ward { vacancies: vec![Vacancy::default()], ..Ward::default() }),
+        _ => Projection::None,
+    }
+}
+
+fn vacancies_of(projection: &Projection) -> &[Vacancy] {
+    match projection {
+        Projection::Ward(ward) => &ward.vacancies,
+        _ => &[],
+    }
+}
 
 /// The table that holds such a row.
 pub(super) fn table_of(projection: &Projection) -> Option<&'static str> {
@@ -121,6 +160,28 @@ fn ward_rows(rows: Vec<(i64, Ward)>) -> Rows {
             ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
         ],
         action: RowAction::Upsert { table: "ward", fixed: 2 },
+    }
+}
+
+fn vacancy_rows(rows: Vec<(i64, i64, Vacancy)>) -> Rows {
+    let position = Column::Ints(rows.iter().map(|(_, position, _)| *position).collect());
+    let rows: Vec<(i64, Vacancy)> = rows.into_iter().map(|(key, _, slice)| (key, slice)).collect();
+    let ints = |field: fn(&Vacancy) -> Option<i64>| Column::MaybeInts(each(&rows, field));
+    Rows {
+        columns: vec![
+            ("key", keys(&rows)),
+            ("position", position),
+            ("sex", texts(&rows, |row| &row.sex)),
+            ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
+            ("staffed", ints(|row| row.staffed)),
+            ("occupied", ints(|row| row.occupied)),
+            ("reserved", ints(|row| row.reserved)),
+            ("blocked", ints(|row| row.blocked)),
+            ("available", ints(|row| row.available)),
+            ("as_of", ints(|row| row.as_of)),
+            ("valid_until", ints(|row| row.valid_until)),
+        ],
+        action: RowAction::Insert { table: VACANCIES, suffix: "" },
     }
 }
 

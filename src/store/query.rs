@@ -4,50 +4,12 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::instant::Instant;
 
 use super::connection::Connection;
+use super::criteria::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::error::StoreError;
 use super::history::seq_at;
 use super::sql::{Sql, Value};
-
-/// What a resource must be to match: every condition holds (R4 `search.html#combining`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Criteria {
-    pub rtype: ResourceType,
-    pub conditions: Vec<Condition>,
-}
-
-/// One search parameter's worth; alternatives are joined by "or".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    Id(Vec<String>),
-    Token {
-        param: i64,
-        any_of: Vec<TokenPattern>,
-    },
-    /// `from <= lastUpdated < until`.
-    LastUpdated {
-        from: Option<Instant>,
-        until: Option<Instant>,
-    },
-    /// `lastUpdated` outside `from <= … < until`.
-    NotLastUpdated {
-        from: Instant,
-        until: Instant,
-    },
-}
-
-/// The forms of a token value (R4 `search.html#token`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenPattern {
-    /// `code`: any system.
-    Code(String),
-    /// `system|code`; `|code` has the empty system.
-    Exact { system: String, code: String },
-    /// `system|`: any code of it.
-    System(String),
-}
 
 #[derive(QueryableByName)]
 struct Referrer {
@@ -61,7 +23,7 @@ struct Referrer {
 pub async fn referrers(connection: &mut Connection, target: &ResourceKey) -> Result<Vec<ResourceKey>, StoreError> {
     let sql = Sql::new(
         "SELECT r.rtype, r.rid FROM resource r WHERE r.key IN \
-         (SELECT f.key FROM resource_reference f WHERE f.target_type = ? AND f.target_id = ?)",
+         (SELECT f.key FROM index_reference f WHERE f.target_type = ? AND f.target_id = ?)",
     );
     let found: Vec<Referrer> = connection.load(sql.bind(target.rtype.as_str()).bind(target.id.as_str())).await?;
     let key =
@@ -101,7 +63,7 @@ impl Condition {
                 &format!(" AND r.rid IN ({})", vec!["?"; ids.len()].join(", ")),
                 ids.iter().map(|id| Value::from(id.as_str())),
             )),
-            Condition::Token { param, any_of } => {
+            Condition::Indexed(Indexed { param, any_of: Patterns::Tokens(any_of), .. }) => {
                 let sql = sql.then(
                     " AND r.key IN (SELECT t.key FROM index_token t WHERE t.param = ? AND (",
                     [Value::Int(*param)],
@@ -112,20 +74,21 @@ impl Condition {
                 });
                 Ok(sql.then("))", []))
             }
-            Condition::LastUpdated { from, until } => {
-                let mut sql = sql;
-                if let Some(from) = from {
-                    sql = sql.then(" AND r.seq >= ?", [seq_at(connection, *from).await?.into()]);
+            Condition::LastUpdated(spans) => {
+                let mut sql = sql.then(" AND (", []);
+                for (index, span) in spans.iter().enumerate() {
+                    sql = sql.then(if index > 0 { " OR (1 = 1" } else { "(1 = 1" }, []);
+                    if let Some(from) = span.from {
+                        sql = sql.then(" AND r.seq >= ?", [seq_at(connection, from).await?.into()]);
+                    }
+                    if let Some(until) = span.until {
+                        sql = sql.then(" AND r.seq < ?", [seq_at(connection, until).await?.into()]);
+                    }
+                    sql = sql.then(")", []);
                 }
-                if let Some(until) = until {
-                    sql = sql.then(" AND r.seq < ?", [seq_at(connection, *until).await?.into()]);
-                }
-                Ok(sql)
+                Ok(sql.then(")", []))
             }
-            Condition::NotLastUpdated { from, until } => {
-                let (from, until) = (seq_at(connection, *from).await?, seq_at(connection, *until).await?);
-                Ok(sql.then(" AND (r.seq < ? OR r.seq >= ?)", [from.into(), until.into()]))
-            }
+            _ => Err(StoreError::Internal("a condition that cannot be answered yet".into())),
         }
     }
 }
@@ -135,9 +98,10 @@ impl TokenPattern {
         match self {
             TokenPattern::Code(code) => sql.then("t.code = ?", [code.as_str().into()]),
             TokenPattern::Exact { system, code } => {
-                sql.then("(t.code = ? AND t.system = ?)", [code.as_str().into(), system.as_str().into()])
+                sql.then("(t.code = ? AND t.system = ?)", [code.as_str().into(), (*system).into()])
             }
-            TokenPattern::System(system) => sql.then("t.system = ?", [system.as_str().into()]),
+            TokenPattern::System(system) => sql.then("t.system = ?", [(*system).into()]),
+            TokenPattern::Below(_) => sql.then("1 = 0", []),
         }
     }
 }

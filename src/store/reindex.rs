@@ -6,16 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Double as DoubleType, Nullable, Text};
 
 use crate::fhir::json::{Limits, parse};
 
 use super::connection::{Connection, Database};
-use super::derived::{Derive, Derived, Projection, Reference, Token};
+use super::derived::{DateRow, Derive, Derived, Double, PositionRow, QuantityRow, Reference, StringRow, Token};
 use super::error::StoreError;
 use super::event::rebuild_events;
-use super::flush::IndexRows;
-use super::projection::{PROJECTIONS, ProjectionRows, table_of};
+use super::index::{IndexRow, IndexRows};
+use super::projection::{PROJECTIONS, ProjectionRows, any_of_the_kind, belongs_in};
 use super::resource::Number;
 use super::sql::{Column, RowAction, Rows, Sql};
 
@@ -58,8 +58,7 @@ pub async fn reindex(
         done += keys.len() as u64;
         progress(done, total);
     }
-    sweep_tokens(&mut connection, derive).await?;
-    sweep_references(&mut connection, derive).await?;
+    sweep_indexes(&mut connection, derive).await?;
     for table in PROJECTIONS {
         sweep_projection(&mut connection, derive, table).await?;
     }
@@ -135,14 +134,8 @@ async fn put_missing(connection: &mut Connection, keys: &[i64], derive: &dyn Der
     let (mut index, mut projections) = (IndexRows::default(), ProjectionRows::default());
     for (key, derived) in derived_of(connection, keys, derive).await? {
         index.diff(key, &Derived::default(), &derived);
-        // A team's members are replaced as a whole, so the old ones go first.
-        let before = match &derived.projection {
-            Projection::CareTeam(_) => Projection::CareTeam(Vec::new()),
-            _ => Projection::None,
-        };
-        if before != derived.projection {
-            projections.replace(key, before, derived.projection);
-        }
+        // What is replaced as a whole has its old rows taken away first.
+        projections.replace(key, any_of_the_kind(&derived.projection), derived.projection);
     }
     for rows in index.into_rows().into_iter().chain(projections.into_rows()) {
         connection.execute_rows(&rows).await?;
@@ -150,103 +143,90 @@ async fn put_missing(connection: &mut Connection, keys: &[i64], derive: &dyn Der
     Ok(())
 }
 
-#[derive(QueryableByName, Clone)]
-struct TokenRow {
-    #[diesel(sql_type = BigInt)]
-    param: i64,
-    #[diesel(sql_type = Text)]
-    code: String,
-    #[diesel(sql_type = Text)]
-    system: String,
-    #[diesel(sql_type = BigInt)]
-    key: i64,
-}
-
-impl TokenRow {
-    fn held(&self) -> Derived {
-        let token = Token { param: self.param, code: self.code.clone(), system: self.system.clone() };
-        Derived { tokens: BTreeSet::from([token]), ..Derived::default() }
-    }
-}
-
-/// Deletes those index rows, each with the key of its resource, that the resource does not derive.
-async fn take_away_stale(
+/// Deletes the rows of one index table that their resources do not derive, resource by resource.
+async fn sweep_index<R: IndexRow>(
     connection: &mut Connection,
-    held: Vec<(i64, Derived)>,
     derive: &dyn Derive,
+    load: impl AsyncFn(&mut Connection, i64, i64) -> Result<Vec<(i64, R)>, StoreError>,
+    held: impl Fn(R) -> Derived,
 ) -> Result<(), StoreError> {
-    let keys: BTreeSet<i64> = held.iter().map(|(key, _)| *key).collect();
-    let derived = derived_of(connection, &keys.into_iter().collect::<Vec<_>>(), derive).await?;
-    let mut stale = IndexRows::default();
-    for (key, row) in &held {
-        let belongs = derived.get(key).is_some_and(|derived| {
-            row.tokens.is_subset(&derived.tokens) && row.references.is_subset(&derived.references)
-        });
-        if !belongs {
-            stale.diff(*key, row, &Derived::default());
-        }
-    }
-    for set in stale.into_rows() {
-        connection.execute_rows(&set).await?;
-    }
-    Ok(())
-}
-
-async fn sweep_tokens(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
-    const TEXT: &str = "SELECT param, code, system, key FROM index_token \
-         WHERE (param, code, system, key) > (?, ?, ?, ?) ORDER BY param, code, system, key LIMIT ?";
-    let mut last = TokenRow { param: i64::MIN, code: String::new(), system: String::new(), key: 0 };
+    let text = format!("SELECT DISTINCT key FROM {} WHERE key > ? ORDER BY key LIMIT ?", R::TABLE);
+    let mut after = i64::MIN;
     loop {
-        let after = last.clone();
-        let rows = transact(connection, async |connection| {
-            let sql = Sql::new(TEXT).bind(after.param).bind(after.code.as_str()).bind(after.system.as_str());
-            let rows: Vec<TokenRow> = connection.load_many(sql.bind(after.key).bind(CHUNK)).await?;
-            let held = rows.iter().map(|row| (row.key, row.held())).collect();
-            take_away_stale(connection, held, derive).await?;
-            Ok(rows)
+        let last = transact(connection, async |connection| {
+            let keys: Vec<Key> = connection.load_many(Sql::new(text.clone()).bind(after).bind(CHUNK)).await?;
+            let keys: Vec<i64> = keys.into_iter().map(|row| row.key).collect();
+            let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return Ok(None) };
+            let derived = derived_of(connection, &keys, derive).await?;
+            let mut stale = IndexRows::default();
+            for (key, row) in load(connection, *first, *last).await? {
+                if !derived.get(&key).is_some_and(|derived| R::of(derived).contains(&row)) {
+                    stale.diff(key, &held(row), &Derived::default());
+                }
+            }
+            for set in stale.into_rows() {
+                connection.execute_rows(&set).await?;
+            }
+            Ok(Some(*last))
         });
-        match rows.await?.pop() {
-            Some(row) => last = row,
+        match last.await? {
+            Some(last) => after = last,
             None => return Ok(()),
         }
     }
 }
 
-#[derive(QueryableByName, Clone)]
-struct ReferenceRow {
-    #[diesel(sql_type = Text)]
-    target_type: String,
-    #[diesel(sql_type = Text)]
-    target_id: String,
-    #[diesel(sql_type = BigInt)]
-    key: i64,
-}
-
-impl ReferenceRow {
-    fn held(&self) -> Derived {
-        let reference = Reference { target_type: self.target_type.clone(), target_id: self.target_id.clone() };
-        Derived { references: BTreeSet::from([reference]), ..Derived::default() }
-    }
-}
-
-async fn sweep_references(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
-    const TEXT: &str = "SELECT target_type, target_id, key FROM resource_reference \
-         WHERE (target_type, target_id, key) > (?, ?, ?) ORDER BY target_type, target_id, key LIMIT ?";
-    let mut last = ReferenceRow { target_type: String::new(), target_id: String::new(), key: 0 };
-    loop {
-        let after = last.clone();
-        let rows = transact(connection, async |connection| {
-            let sql = Sql::new(TEXT).bind(after.target_type.as_str()).bind(after.target_id.as_str());
-            let rows: Vec<ReferenceRow> = connection.load_many(sql.bind(after.key).bind(CHUNK)).await?;
-            let held = rows.iter().map(|row| (row.key, row.held())).collect();
-            take_away_stale(connection, held, derive).await?;
-            Ok(rows)
-        });
-        match rows.await?.pop() {
-            Some(row) => last = row,
-            None => return Ok(()),
+/// A row type for one index table, and the statement that reads a range of resources' rows.
+macro_rules! index_reader {
+    ($load:ident -> $row:ty, $table:literal, { $($field:ident: $sql:ty => $rust:ty),+ }, $convert:expr) => {
+        async fn $load(connection: &mut Connection, first: i64, last: i64) -> Result<Vec<(i64, $row)>, StoreError> {
+            #[derive(QueryableByName)]
+            struct Raw {
+                #[diesel(sql_type = BigInt)]
+                key: i64,
+                $( #[diesel(sql_type = $sql)] $field: $rust, )+
+            }
+            const TEXT: &str = concat!(
+                "SELECT key", $( ", ", stringify!($field), )+ " FROM ", $table, " WHERE key BETWEEN ? AND ?"
+            );
+            let rows: Vec<Raw> = connection.load_many(Sql::new(TEXT).bind(first).bind(last)).await?;
+            let convert: fn(Raw) -> $row = $convert;
+            Ok(rows.into_iter().map(|row| (row.key, convert(row))).collect())
         }
-    }
+    };
+}
+
+index_reader!(tokens -> Token, "index_token", { param: BigInt => i64, code: Text => String, system: BigInt => i64 },
+    |row| Token { param: row.param, code: row.code, system: row.system });
+index_reader!(references -> Reference, "index_reference",
+{ param: BigInt => i64, target_type: Text => String, target_id: Text => String, version: Text => String },
+|row| Reference {
+    param: row.param, target_type: row.target_type, target_id: row.target_id, version: row.version,
+});
+index_reader!(dates -> DateRow, "index_date", { param: BigInt => i64, low: BigInt => i64, high: BigInt => i64 },
+    |row| DateRow { param: row.param, low: row.low, high: row.high });
+index_reader!(quantities -> QuantityRow, "index_quantity",
+{ param: BigInt => i64, low: DoubleType => f64, high: DoubleType => f64, system: BigInt => i64, code: Text => String,
+  unit: Text => String },
+|row| QuantityRow {
+    param: row.param, low: Double(row.low), high: Double(row.high), system: row.system, code: row.code,
+    unit: row.unit,
+});
+index_reader!(strings -> StringRow, "index_string",
+    { param: BigInt => i64, folded: Text => String, exact: Text => String },
+    |row| StringRow { param: row.param, folded: row.folded, exact: row.exact });
+index_reader!(positions -> PositionRow, "index_position",
+    { param: BigInt => i64, latitude: DoubleType => f64, longitude: DoubleType => f64 },
+    |row| PositionRow { param: row.param, latitude: Double(row.latitude), longitude: Double(row.longitude) });
+
+async fn sweep_indexes(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
+    let none = Derived::default;
+    sweep_index(connection, derive, tokens, |row| Derived { tokens: BTreeSet::from([row]), ..none() }).await?;
+    sweep_index(connection, derive, references, |row| Derived { references: BTreeSet::from([row]), ..none() }).await?;
+    sweep_index(connection, derive, dates, |row| Derived { dates: BTreeSet::from([row]), ..none() }).await?;
+    sweep_index(connection, derive, quantities, |row| Derived { quantities: BTreeSet::from([row]), ..none() }).await?;
+    sweep_index(connection, derive, strings, |row| Derived { strings: BTreeSet::from([row]), ..none() }).await?;
+    sweep_index(connection, derive, positions, |row| Derived { positions: BTreeSet::from([row]), ..none() }).await
 }
 
 async fn sweep_projection(
@@ -261,8 +241,7 @@ async fn sweep_projection(
             let rows: Vec<Key> = connection.load_many(Sql::new(text.clone()).bind(after).bind(CHUNK)).await?;
             let keys: Vec<i64> = rows.into_iter().map(|row| row.key).collect();
             let derived = derived_of(connection, &keys, derive).await?;
-            let belongs =
-                |key: &i64| derived.get(key).is_some_and(|derived| table_of(&derived.projection) == Some(table));
+            let belongs = |key: &i64| derived.get(key).is_some_and(|derived| belongs_in(&derived.projection, table));
             let stale: Vec<i64> = keys.iter().copied().filter(|key| !belongs(key)).collect();
             let rows = Rows { columns: vec![("key", Column::Ints(stale))], action: RowAction::Delete { table } };
             connection.execute_rows(&rows).await?;

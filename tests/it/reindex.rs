@@ -22,7 +22,7 @@ both!(
 /// The derived tables, each with its columns.
 const TABLES: [(&str, &str); 9] = [
     ("index_token", "param, code, system, key"),
-    ("resource_reference", "target_type, target_id, key"),
+    ("index_reference", "key, param, target_type, target_id, version"),
     ("facility", "key, id, name, status, organization_id, latitude, longitude"),
     ("ward", "key, id, name, status, facility_id, bed_function, admission_fee, admittable_sex"),
     ("bed", "key, id, status, ward_id, operational_status, admittable_sex, isolation, as_of"),
@@ -90,10 +90,10 @@ async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {
     }
     let damage = [
         "DELETE FROM index_token WHERE key % 2 = 0",
-        "INSERT INTO index_token SELECT param, 'made up', system, key FROM index_token",
-        "INSERT INTO index_token VALUES (1, 'nobody', '', 999999)",
-        "DELETE FROM resource_reference WHERE key % 3 = 0",
-        "INSERT INTO resource_reference VALUES ('Patient', 'nobody', 1), ('Location', 'x', 999999)",
+        "INSERT INTO index_token SELECT key, param, 'made up', system FROM index_token",
+        "INSERT INTO index_token VALUES (999999, 1, 'nobody', 0)",
+        "DELETE FROM index_reference WHERE key % 3 = 0",
+        "INSERT INTO index_reference VALUES (1, 0, 'Patient', 'nobody', ''), (999999, 0, 'Location', 'x', '')",
         "DELETE FROM facility",
         "UPDATE ward SET facility_id = 'elsewhere', bed_function = NULL",
         "UPDATE bed SET operational_status = 'U', isolation = NULL, as_of = 1",
