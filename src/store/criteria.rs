@@ -171,8 +171,8 @@ pub enum StringPattern {
     StartsWith(String),
     /// Folded.
     Contains(String),
-    /// As given.
-    Exact(String),
+    /// `text` as given; `folded` is the same folded, by which the index finds it.
+    Exact { text: String, folded: String },
 }
 
 /// A true circle on the globe.
@@ -311,7 +311,7 @@ fn fits(indexed: &Indexed, rows: &Derived) -> bool {
             patterns.iter().any(|pattern| match pattern {
                 StringPattern::StartsWith(text) => row.folded.starts_with(text),
                 StringPattern::Contains(text) => row.folded.contains(text),
-                StringPattern::Exact(text) => row.exact == *text,
+                StringPattern::Exact { text, .. } => row.exact == *text,
             })
         }),
         Patterns::Positions(circles) => {

@@ -36,8 +36,8 @@ CREATE TABLE index_date (
     high  BIGINT NOT NULL,
     PRIMARY KEY (key, param, low, high)
 );
-CREATE INDEX index_date_by_low ON index_date (param, low, high, key);
-CREATE INDEX index_date_by_high ON index_date (param, high, low, key);
+CREATE INDEX index_date_by_low ON index_date (param, low, key, high);
+CREATE INDEX index_date_by_high ON index_date (param, high, key, low);
 
 -- Numbers, quantities and ranges: low <= ... <= high.
 CREATE TABLE index_quantity (
@@ -50,8 +50,8 @@ CREATE TABLE index_quantity (
     unit   TEXT   NOT NULL COLLATE "C",
     PRIMARY KEY (key, param, low, high, system, code, unit)
 );
-CREATE INDEX index_quantity_by_low ON index_quantity (param, low, high, key);
-CREATE INDEX index_quantity_by_high ON index_quantity (param, high, low, key);
+CREATE INDEX index_quantity_by_low ON index_quantity (param, low, key, high);
+CREATE INDEX index_quantity_by_high ON index_quantity (param, high, key, low);
 
 -- Strings, folded (without case, accents, width; kana as one) and as they stand; found by the first 100 characters.
 CREATE TABLE index_string (
