@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The connection broke while a commit was under way, so that its fate is not known yet.
     #[error("the outcome of transaction {tx} is not known")]
     InDoubt { tx: i64 },
+    /// The question costs more than one may.
+    #[error("{0}")]
+    TooCostly(String),
     /// A defect in this program.
     #[error("the database refused a statement: {0}")]
     Internal(String),

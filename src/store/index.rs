@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::criteria::unit_vector;
+use super::search::unit_vector;
 use super::derived::{DateRow, Derived, PositionRow, QuantityRow, Reference, StringRow, Token};
 use super::sql::{Column, RowAction, Rows};
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::change::{Action, Assertion, Unit};
 use super::connection::Connection;
-use super::criteria::{Condition, Criteria, Indexed, Patterns, TokenPattern};
+use super::search::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::error::StoreError;
 use super::sql::{Sql, Value};
 
