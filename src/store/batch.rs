@@ -16,8 +16,8 @@ use super::error::StoreError;
 use super::flush::{Audited, flush};
 use super::lock::lock_conditions;
 use super::overlay::Overlay;
-use super::search::{matching_ids, referrers};
 use super::resource::current_rows;
+use super::search::{matching_ids, referrers};
 use super::sql::{Column, RowAction, Rows, Sql};
 use super::stamp::Stamp;
 

@@ -8,8 +8,8 @@ use crate::fhir::json::Json;
 use crate::fhir::resource::Text;
 
 use super::StoreError;
-use super::search::Criteria;
 use super::derived::Derived;
+use super::search::Criteria;
 
 /// One request's changes. They commit together or not at all.
 #[derive(Clone, Debug, Default)]

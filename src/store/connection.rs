@@ -8,8 +8,10 @@ use diesel::deserialize::FromSqlRow;
 use diesel::sql_types::Untyped;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::ManagerConfig;
 use diesel_async::pooled_connection::bb8;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cache::Cache;
@@ -51,7 +53,9 @@ impl Database {
             database.give_back(first);
             return Ok(Database::Sqlite(Arc::new(database)));
         }
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|url| connect_postgres(url).boxed());
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
         let pool = bb8::Pool::builder().max_size(POSTGRES_POOL).connection_timeout(POOL_WAIT).build(manager).await;
         pool.map(Database::Postgres).map_err(|error| StoreError::Unavailable(error.to_string()))
     }
@@ -105,6 +109,18 @@ impl Database {
             Err(error) => Err(StoreError::Unavailable(error.to_string())),
         }
     }
+}
+
+/// Statements here are points and short ranges of an index, or sets of at most some thousand rows. What planners hold in
+/// store for others makes them slow or unsteady: plans anew for each value, hashes of whole tables, compilation.
+async fn connect_postgres(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
+    const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_hashjoin = off; \
+         SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off; \
+         SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'";
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    let set = connection.batch_execute(SETTINGS).await;
+    set.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
 }
 
 impl SqliteDatabase {

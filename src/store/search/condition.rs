@@ -177,7 +177,8 @@ impl Shape {
         match condition {
             Condition::Id(ids) => {
                 let marks = vec!["?"; ids.len()].join(", ");
-                let text = format!("SELECT r.key FROM resource r WHERE r.rtype = ? AND r.rid IN ({marks}) AND NOT r.deleted");
+                let text =
+                    format!("SELECT r.key FROM resource r WHERE r.rtype = ? AND r.rid IN ({marks}) AND NOT r.deleted");
                 Some(with(text, std::iter::once(rtype.into()).chain(ids.iter().map(|id| Value::from(id.as_str())))))
             }
             Condition::LastUpdated(spans) => Some(
@@ -244,7 +245,8 @@ impl Shape {
 /// Those that have the rows, and those that inherit them.
 fn heirs(own: Sql, table: Table, param: i64, inherited: Inherited, beds: bool) -> Sql {
     let table = table.name();
-    let none = |key: &str| format!("(SELECT 1 FROM {table} o WHERE o.key = {key} AND o.param = {param} LIMIT 1) IS NULL");
+    let none =
+        |key: &str| format!("(SELECT 1 FROM {table} o WHERE o.key = {key} AND o.param = {param} LIMIT 1) IS NULL");
     let mut sql = Sql::new("SELECT h.key FROM (WITH own AS (").append(own).then(") SELECT o.key FROM own o", []);
     if inherited == Inherited::FromFacility {
         let text = format!(

@@ -217,6 +217,15 @@ pub enum SortBy {
     },
 }
 
+impl Criteria {
+    /// A name under which equal criteria meet, whatever the order of their conditions.
+    pub(in crate::store) fn lock_name(&self) -> String {
+        let mut conditions: Vec<String> = self.conditions.iter().map(|condition| format!("{condition:?}")).collect();
+        conditions.sort();
+        format!("{}?{}", self.rtype, conditions.join("&"))
+    }
+}
+
 impl Condition {
     /// Whether it is decided by a resource's own rows, without other resources.
     pub fn is_own(&self) -> bool {

@@ -113,7 +113,8 @@ fn legs(condition: &Condition) -> Option<Vec<Sql>> {
     match any_of {
         Patterns::Tokens(patterns) => {
             let one = |pattern: &TokenPattern| {
-                let head = format!("SELECT DISTINCT t.key AS key FROM index_token t WHERE t.param = {param} AND t.code = ?");
+                let head =
+                    format!("SELECT DISTINCT t.key AS key FROM index_token t WHERE t.param = {param} AND t.code = ?");
                 match pattern {
                     TokenPattern::Code(code) => Some(Sql::new(head).bind(code.as_str())),
                     TokenPattern::Exact { system, code } => {

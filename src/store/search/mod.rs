@@ -25,14 +25,13 @@ mod sorted;
 mod unsorted;
 
 pub use count::{Count, count};
+pub(super) use criteria::unit_vector;
 pub use criteria::{
     Bound, Circle, Compare, Condition, Criteria, DatePattern, EARTH_RADIUS, Edge, Indexed, Inherited, Patterns,
     QuantityPattern, ReferencePattern, SortBy, SortKey, Span, StringPattern, Table, TokenPattern, UnitPattern,
     VacancyPattern, matches,
 };
-pub(super) use criteria::unit_vector;
 pub use find::{Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch, find};
-pub use page::MOST_KEYS;
 pub use include::{currents, referring};
-pub(super) use query::referrers;
-pub use query::matching_ids;
+pub use page::MOST_KEYS;
+pub use query::{matching_ids, referrers};

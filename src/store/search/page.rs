@@ -205,12 +205,8 @@ impl Answered {
         else {
             return;
         };
-        let version = Version {
-            key: ResourceKey { rtype: rtype.clone(), id: rid },
-            version,
-            at: Instant(at),
-            body: Some(body),
-        };
+        let version =
+            Version { key: ResourceKey { rtype: rtype.clone(), id: rid }, version, at: Instant(at), body: Some(body) };
         self.hits.push(Ranked { key, values, hit: Hit { version, metres: row.chord.map(metres_of_chord) } });
     }
 }

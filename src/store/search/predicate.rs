@@ -5,8 +5,8 @@ use std::f64::consts::{FRAC_PI_2, PI};
 use super::super::index::band;
 use super::super::sql::{Sql, Value};
 use super::criteria::{
-    Bound, Circle, Compare, DatePattern, EARTH_RADIUS, Edge, Patterns, QuantityPattern, ReferencePattern, StringPattern,
-    Table, TokenPattern, UnitPattern, VacancyPattern, unit_vector,
+    Bound, Circle, Compare, DatePattern, EARTH_RADIUS, Edge, Patterns, QuantityPattern, ReferencePattern,
+    StringPattern, Table, TokenPattern, UnitPattern, VacancyPattern, unit_vector,
 };
 
 /// Characters of a folded string that its index holds.
@@ -143,9 +143,9 @@ fn date(pattern: &DatePattern, t: &str) -> Sql {
 /// A range that must lie within two bounds begins below the upper one, too: so one index range is enough.
 fn closing<T: Copy>(bounds: &[Bound<T>]) -> Option<Bound<T>> {
     let from = bounds.iter().any(|bound| bound.edge == Edge::Low && bound.compare == Compare::AtLeast);
-    let until = bounds.iter().find(|bound| {
-        bound.edge == Edge::High && matches!(bound.compare, Compare::AtMost | Compare::Below)
-    })?;
+    let until = bounds
+        .iter()
+        .find(|bound| bound.edge == Edge::High && matches!(bound.compare, Compare::AtMost | Compare::Below))?;
     from.then_some(Bound { edge: Edge::Low, compare: Compare::AtMost, value: until.value })
 }
 
@@ -182,10 +182,7 @@ fn string(pattern: &StringPattern, t: &str) -> Sql {
         }
         StringPattern::Exact { text, folded } => {
             let head: String = folded.chars().take(HEAD).collect();
-            with(
-                format!("(substr({t}.folded, 1, {HEAD}) = ? AND {t}.exact = ?)"),
-                [head.into(), text.as_str().into()],
-            )
+            with(format!("(substr({t}.folded, 1, {HEAD}) = ? AND {t}.exact = ?)"), [head.into(), text.as_str().into()])
         }
     }
 }

@@ -23,10 +23,7 @@ struct Referrer {
 }
 
 /// The resources that refer to `target` now, itself included where it does.
-pub(in crate::store) async fn referrers(
-    connection: &mut Connection,
-    target: &ResourceKey,
-) -> Result<Vec<ResourceKey>, StoreError> {
+pub async fn referrers(connection: &mut Connection, target: &ResourceKey) -> Result<Vec<ResourceKey>, StoreError> {
     let sql = Sql::new(
         "SELECT r.rtype, r.rid FROM resource r WHERE r.key IN \
          (SELECT f.key FROM index_reference f WHERE f.target_id = ? AND f.target_type = ?)",

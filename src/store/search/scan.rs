@@ -87,8 +87,7 @@ impl Scan<'_> {
     /// What must hold of `d.key`: the criteria, and that the row is the resource's first in this order.
     pub fn rest(&self) -> Sql {
         let own = self.key.value(self.shape, "d.key");
-        let first =
-            if self.is_of_missing() { own.then(" IS NULL", []) } else { Sql::new("d.k0 = ").append(own) };
+        let first = if self.is_of_missing() { own.then(" IS NULL", []) } else { Sql::new("d.k0 = ").append(own) };
         join(vec![first, Driver::Type.rest(self.shape, self.criteria, "d.key")], " AND ", "1 = 1")
     }
 
@@ -106,7 +105,8 @@ impl Scan<'_> {
         );
         let word = if self.key.descending { "ASC" } else { "DESC" };
         let tail = format!(") w ORDER BY w.k0 {word}, w.key {word} LIMIT 1");
-        let rows: Vec<End> = connection.load_many(Sql::new(text).append(self.rows(limit)).then(&tail, []).passing()).await?;
+        let rows: Vec<End> =
+            connection.load_many(Sql::new(text).append(self.rows(limit)).then(&tail, []).passing()).await?;
         let end = rows.into_iter().next().ok_or_else(|| StoreError::Internal("a walk without an end".into()))?;
         let value = end.i0.map(SortValue::Int).or(end.t0.map(SortValue::Text));
         let value = value.or(end.d0.map(|value| SortValue::Double(value.to_bits())));

@@ -57,7 +57,8 @@ impl SortKey {
             SortBy::LastUpdated => with(format!("(SELECT r.seq FROM resource r WHERE r.key = {k})"), Vec::new()),
             SortBy::Distance { centre, param, inherited } => {
                 let origin = origin(Table::Position, *param, *inherited, k);
-                let tail = format!(") * ?) AS BIGINT) FROM index_position t WHERE t.key = {origin} AND t.param = {param})");
+                let tail =
+                    format!(") * ?) AS BIGINT) FROM index_position t WHERE t.key = {origin} AND t.param = {param})");
                 Sql::new("(SELECT CAST((min(").append(chord(centre, "t")).then(&tail, [CHORD_UNITS.into()])
             }
             SortBy::Indexed { table: Table::Vacancy, .. } => {

@@ -170,7 +170,8 @@ impl Sorted<'_> {
 /// The same criteria with a smaller circle.
 fn narrowed(criteria: &Criteria, at: usize, metres: f64) -> Criteria {
     let mut criteria = criteria.clone();
-    if let Some(Condition::Indexed(Indexed { any_of: Patterns::Positions(circles), .. })) = criteria.conditions.get_mut(at)
+    if let Some(Condition::Indexed(Indexed { any_of: Patterns::Positions(circles), .. })) =
+        criteria.conditions.get_mut(at)
     {
         circles.iter_mut().for_each(|circle| circle.metres = circle.metres.min(metres));
     }
