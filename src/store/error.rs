@@ -57,6 +57,9 @@ fn by_message(text: String) -> StoreError {
         "too many clients",
         "cannot execute",
     ];
+    if text.contains("canceling statement due to statement timeout") {
+        return StoreError::TooCostly("it took too long".into());
+    }
     if RETRY.iter().any(|words| text.contains(words)) {
         StoreError::Retry(text)
     } else if GONE.iter().any(|words| text.to_lowercase().contains(&words.to_lowercase())) {
