@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use kakehashi::access::Caller;
 use kakehashi::clock::SystemClock;
-use kakehashi::definitions::built_in;
+use kakehashi::definitions::load as load_definitions;
 use kakehashi::exchange::{Gateway, Policy, RequestLimits};
-use kakehashi::profile::{Definitions, Settings};
+use kakehashi::profile::Settings;
 use kakehashi::store::{Database, Sql, WriterSettings, migrate};
 use tokio::sync::mpsc;
 
@@ -65,7 +65,7 @@ async fn fill(url: &str, region: Region) {
     let started = Instant::now();
     let database = Database::open(url).await.expect("a database");
     migrate(&database, url).await.expect("its tables");
-    let definitions = Arc::new(Definitions::load(built_in(), &Settings::default()).expect("definitions"));
+    let definitions = Arc::new(load_definitions(None, Settings::default()).expect("definitions").0);
     let limits = RequestLimits { entries: TOGETHER, ..RequestLimits::default() };
     let writing = WriterSettings { deadline: Duration::from_secs(600), ..WriterSettings::default() };
     let policy = Policy { usual: "off".parse().expect("a policy"), ..Policy::default() };
@@ -80,7 +80,7 @@ async fn fill(url: &str, region: Region) {
             loop {
                 let next = receive.lock().await.recv().await;
                 let Some(bundle) = next else { break };
-                gateway.import(&Caller::local(), bundle.as_bytes()).await.expect("taken in");
+                gateway.import(&Caller::local("bench"), bundle.as_bytes()).await.expect("taken in");
             }
         }));
     }
@@ -143,7 +143,8 @@ async fn ask(plan: &Plan, url: &str, region: Region) {
 
 /// A moment after which little was changed: that of the last resource, as the server tells it.
 async fn since(address: &str) -> String {
-    let body = reqwest::get(format!("http://{address}/fhir/Task?_sort=-_lastUpdated&_count=10")).await.expect("an answer");
+    let body =
+        reqwest::get(format!("http://{address}/fhir/Task?_sort=-_lastUpdated&_count=10")).await.expect("an answer");
     let bundle: serde_json::Value = serde_json::from_str(&body.text().await.expect("a text")).expect("a Bundle");
     let entries = bundle["entry"].as_array().expect("entries");
     let last = entries.last().expect("an entry")["resource"]["meta"]["lastUpdated"].as_str().expect("a moment");

@@ -216,6 +216,32 @@ impl Connection {
         }
     }
 
+    /// How the database would run a statement, in its own words: `EXPLAIN QUERY PLAN` or `EXPLAIN`.
+    pub(super) async fn plan_of(&mut self, sql: &Sql) -> Result<Vec<String>, StoreError> {
+        #[derive(diesel::QueryableByName)]
+        struct Step {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            detail: String,
+        }
+        #[derive(diesel::QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+            line: String,
+        }
+        match &mut self.0 {
+            Inner::Sqlite(lease) => {
+                let sql = Sql::new("EXPLAIN QUERY PLAN ").append(sql.clone()).passing();
+                let steps: Vec<Step> = diesel::RunQueryDsl::load(sql, lease.get()?)?;
+                Ok(steps.into_iter().map(|step| step.detail).collect())
+            }
+            Inner::Postgres(connection) => {
+                let sql = Sql::new("EXPLAIN ").append(sql.clone()).passing();
+                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(sql, &mut ***connection).await?;
+                Ok(lines.into_iter().map(|line| line.line).collect())
+            }
+        }
+    }
+
     /// Runs a statement; answers the number of rows it touched.
     pub async fn execute(&mut self, sql: Sql) -> Result<usize, StoreError> {
         match &mut self.0 {

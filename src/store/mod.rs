@@ -42,7 +42,7 @@ pub use search::{
     Bound, Circle, Compare, Condition, Count, Criteria, DatePattern, EARTH_RADIUS, Edge, Found, Hit, Indexed,
     Inherited, MOST_KEYS, Patterns, Place, QuantityPattern, ReferencePattern, Search, SearchLimits, SortBy, SortKey,
     SortValue, Span, StringPattern, Table, TokenPattern, TypeSearch, UnitPattern, VacancyPattern, count, currents,
-    find, matches, matching_ids, referrers, referring,
+    explain, find, matches, matching_ids, referrers, referring,
 };
 pub use sql::{Column, RowAction, Rows, Sql, Value};
 pub use writer::{WriterSettings, Writers};

@@ -5,6 +5,7 @@
 //! that it costs a look into an index for each candidate whatever the statistics say.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::fhir::instant::Instant;
 
@@ -19,6 +20,8 @@ pub(super) struct Shape {
     pub now: i64,
     /// Log positions of the moments that the criteria name.
     pub positions: HashMap<Instant, i64>,
+    /// Keeps the statements for whoever wants to see them.
+    pub trace: Option<Mutex<Vec<Sql>>>,
 }
 
 impl Table {
@@ -68,6 +71,12 @@ pub(super) fn origin(table: Table, param: i64, inherited: Inherited, k: &str) ->
 }
 
 impl Shape {
+    pub fn record(&self, sql: &Sql) {
+        if let Some(trace) = &self.trace {
+            trace.lock().unwrap_or_else(PoisonError::into_inner).push(sql.clone());
+        }
+    }
+
     /// All conditions hold of the resource whose key is the expression `k`.
     pub fn probe_all<'a>(&self, conditions: impl IntoIterator<Item = &'a Condition>, k: &str) -> Sql {
         self.probe_deep(conditions, k, 0)

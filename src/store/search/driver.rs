@@ -182,7 +182,9 @@ fn count_up_to<'a>(
         }
         let head = Sql::new("SELECT count(*) AS value FROM (SELECT 1 AS one FROM (");
         let sql = head.append(set).then(&format!(") s LIMIT {}) c", SMALL + 1), []);
-        let rows: Vec<Number> = connection.load_many(prepared(sql)).await?;
+        let sql = prepared(sql);
+        shape.record(&sql);
+        let rows: Vec<Number> = connection.load_many(sql).await?;
         Ok(rows.first().map(|row| row.value).filter(|count| *count <= bound.min(SMALL)))
     })
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::super::change::Version;
 use super::super::connection::{Connection, Database};
 use super::super::error::StoreError;
 use super::super::history::seq_at;
+use super::super::sql::Sql;
 use super::condition::Shape;
 use super::criteria::{Circle, Condition, Criteria, Inherited, SortKey, Span};
 use super::page::Ranked;
@@ -100,13 +102,44 @@ pub async fn find(
     now: Instant,
 ) -> Result<Found, StoreError> {
     let mut connection = database.reader().await?;
+    let shape = shape_of(&mut connection, search, now).await?;
+    find_with(&mut connection, &shape, search, limits).await
+}
+
+/// The statements that a search runs, each with the plan that the database has for it: lines of text in its own words.
+pub async fn explain(
+    database: &Database,
+    search: &Search,
+    now: Instant,
+) -> Result<Vec<(Sql, Vec<String>)>, StoreError> {
+    let mut connection = database.reader().await?;
+    let shape = Shape { trace: Some(Mutex::default()), ..shape_of(&mut connection, search, now).await? };
+    find_with(&mut connection, &shape, search, &SearchLimits::default()).await?;
+    let statements = shape.trace.map(Mutex::into_inner).transpose().unwrap_or_else(|error| Some(error.into_inner()));
+    let mut plans = Vec::new();
+    for sql in statements.unwrap_or_default() {
+        let lines = connection.plan_of(&sql).await?;
+        plans.push((sql, lines));
+    }
+    Ok(plans)
+}
+
+async fn shape_of(connection: &mut Connection, search: &Search, now: Instant) -> Result<Shape, StoreError> {
     let criteria: Vec<&Criteria> = search.types.iter().map(|each| &each.criteria).collect();
-    let shape = Shape::new(&mut connection, &criteria, now).await?;
+    Shape::new(connection, &criteria, now).await
+}
+
+async fn find_with(
+    connection: &mut Connection,
+    shape: &Shape,
+    search: &Search,
+    limits: &SearchLimits,
+) -> Result<Found, StoreError> {
     let mut budget = Budget::new(limits);
     if search.types.first().is_none_or(|each| each.sort.is_empty()) {
-        in_turn(&mut connection, &shape, search, &mut budget).await
+        in_turn(connection, shape, search, &mut budget).await
     } else {
-        merged(&mut connection, &shape, search, &mut budget).await
+        merged(connection, shape, search, &mut budget).await
     }
 }
 
@@ -213,7 +246,7 @@ impl Shape {
         for moment in moments {
             positions.insert(moment, seq_at(connection, moment).await?);
         }
-        Ok(Shape { now: now.0, positions })
+        Ok(Shape { now: now.0, positions, trace: None })
     }
 }
 

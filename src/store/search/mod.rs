@@ -31,7 +31,7 @@ pub use criteria::{
     QuantityPattern, ReferencePattern, SortBy, SortKey, Span, StringPattern, Table, TokenPattern, UnitPattern,
     VacancyPattern, matches,
 };
-pub use find::{Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch, find};
+pub use find::{Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch, explain, find};
 pub use include::{currents, referring};
 pub use page::MOST_KEYS;
 pub use query::{matching_ids, referrers};

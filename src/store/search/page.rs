@@ -112,7 +112,9 @@ pub const MOST_KEYS: usize = 5;
 impl Part<'_> {
     pub async fn run(self, connection: &mut Connection) -> Result<Answered, StoreError> {
         let (rtype, sort) = (self.rtype.clone(), self.sort);
+        let shape = self.shape;
         let sql = prepared(self.sql());
+        shape.record(&sql);
         let mut answered = Answered::default();
         if sort.is_empty() {
             let rows: Vec<PlainRow> = connection.load_many(sql).await?;
