@@ -193,6 +193,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// 400: the question would cost more than one may; `detail` says what of it.
+    pub fn too_costly(detail: &str) -> Error {
+        Error::bad_request(Issue::error(
+            IssueCode::TooCostly,
+            "この検索は対象が多すぎます。条件を加えるか、並べ替えを減らしてください。",
+            format!("This search would look at too much: {detail}. Add criteria, or sort by less."),
+        ))
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
@@ -201,6 +212,7 @@ impl From<StoreError> for Error {
                 Error::unavailable()
             }
             StoreError::InDoubt { tx } => Error::internal("a read in doubt", &tx),
+            StoreError::TooCostly(detail) => Error::too_costly(&detail),
             StoreError::Internal(detail) => Error::internal("store", &detail),
         }
     }

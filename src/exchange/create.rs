@@ -56,7 +56,7 @@ impl Gateway {
     /// The one resource that matches, none, or 412.
     pub(super) async fn single_match(&self, criteria: &Criteria, shown: &str) -> Result<Option<ResourceId>> {
         let mut connection = self.database.reader().await?;
-        let mut matches = store::matching_ids(&mut connection, criteria, None, 2).await?;
+        let mut matches = store::matching_ids(&mut connection, criteria, 2).await?;
         if matches.len() > 1 { Err(Error::multiple_matches(shown)) } else { Ok(matches.pop()) }
     }
 

@@ -30,7 +30,7 @@ use crate::fhir::instant::Instant;
 use crate::fhir::json::{Json, Limits};
 use crate::profile::Definitions;
 use crate::region;
-use crate::search as parameters;
+use crate::search::{self as parameters, Parameters};
 use crate::store::{
     self, Database, Derive, Derived, Origin, Scope, StepResult, StoreError, Unit, UnitError, Window, WriterSettings,
     Writers,
@@ -75,6 +75,8 @@ impl Default for RequestLimits {
 #[derive(Clone)]
 pub struct Gateway {
     pub definitions: Arc<Definitions>,
+    /// What can be searched by, of these definitions.
+    pub parameters: Arc<Parameters>,
     pub database: Database,
     pub limits: RequestLimits,
     /// What becomes of content that breaks the rules.
@@ -97,7 +99,8 @@ impl Gateway {
         let derive: Arc<dyn Derive> = Arc::new(Deriver);
         let writers = Writers::start(&database, &derive, &clock, writing)?;
         let (policy, writers, patience) = (Policy::default(), Arc::new(writers), writing.deadline);
-        Ok(Gateway { definitions, database, limits, policy, writers, clock, patience })
+        let parameters = Arc::new(Parameters::compile(&definitions));
+        Ok(Gateway { definitions, parameters, database, limits, policy, writers, clock, patience })
     }
 
     /// The same with a policy other than to enforce all rules.
@@ -109,7 +112,8 @@ impl Gateway {
     /// The same gateway with other definitions.
     #[must_use]
     pub fn with_definitions(&self, definitions: Arc<Definitions>) -> Gateway {
-        Gateway { definitions, ..self.clone() }
+        let parameters = Arc::new(Parameters::compile(&definitions));
+        Gateway { definitions, parameters, ..self.clone() }
     }
 
     /// The time.

@@ -202,9 +202,9 @@ impl Gateway {
 
     /// The one match that this transaction does not delete; the assertion holds all of them.
     async fn match_one(&self, criteria: &Criteria, planning: &mut Planning) -> Result<Option<ResourceKey>> {
-        let limit = i64::try_from(planning.deleted.len()).unwrap_or(i64::MAX).saturating_add(2);
+        let limit = planning.deleted.len() + 2;
         let mut connection = self.database.reader().await?;
-        let matches = store::matching_ids(&mut connection, criteria, None, limit).await?;
+        let matches = store::matching_ids(&mut connection, criteria, limit).await?;
         let keys = matches.iter().map(|id| ResourceKey { rtype: criteria.rtype.clone(), id: id.clone() });
         let mut left: Vec<_> = keys.filter(|key| !planning.deleted.contains(key)).collect();
         if left.len() > 1 {

@@ -4,7 +4,7 @@ use crate::access::Caller;
 use crate::error::Result;
 use crate::fhir::id::ResourceType;
 use crate::search::{self, Parsed};
-use crate::store::{self, Criteria, Version};
+use crate::store::{self, Criteria, Place, Search, SearchLimits, TypeSearch, Version};
 
 use super::Gateway;
 
@@ -55,24 +55,27 @@ impl Gateway {
 
     /// The current, not deleted resources that match.
     pub async fn search(&self, _caller: &Caller, query: &SearchQuery) -> Result<SearchPage> {
-        let mut connection = self.database.reader().await?;
         let count = self.page_size(query.count);
+        let (limits, now) = (SearchLimits::default(), self.now());
         let total = match query.total || count == 0 {
-            true => Some(store::count_matching(&mut connection, &query.criteria).await?),
+            true => {
+                let types = std::slice::from_ref(&query.criteria);
+                Some(store::count(&self.database, types, &limits, false, now).await?.value)
+            }
             false => None,
         };
         if count == 0 {
             return Ok(SearchPage { matches: Vec::new(), total, next: None });
         }
-        let limit = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
-        let after = query.after.as_deref();
-        let mut ids = store::matching_ids(&mut connection, &query.criteria, after, limit).await?;
-        let more = ids.len() > count;
-        ids.truncate(count);
-        let next = ids.last().filter(|_| more).map(ToString::to_string);
-        let found = store::current_of(&mut connection, &query.criteria.rtype, &ids).await?;
-        // What was deleted between the two statements is no match any more.
-        let matches = found.into_iter().filter(|version| version.body.is_some()).collect();
-        Ok(SearchPage { matches, total, next })
+        let after = query.after.as_ref().and_then(|after| after.parse().ok());
+        let search = Search {
+            types: vec![TypeSearch { criteria: query.criteria.clone(), sort: Vec::new() }],
+            after: after.map(|key| Place { at: 0, values: Vec::new(), key }),
+            count,
+            near: None,
+        };
+        let found = store::find(&self.database, &search, &limits, now).await?;
+        let matches = found.hits.into_iter().map(|hit| hit.version).collect();
+        Ok(SearchPage { matches, total, next: found.next.map(|place| place.key.to_string()) })
     }
 }

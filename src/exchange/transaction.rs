@@ -158,9 +158,9 @@ impl Gateway {
             error
         })?;
         let criteria = self.criteria(&rtype, query)?;
-        let limit = i64::try_from(written.len() + planning.deleted.len()).unwrap_or(i64::MAX).saturating_add(2);
+        let limit = written.len() + planning.deleted.len() + 2;
         let mut connection = self.database.reader().await?;
-        let matches = store::matching_ids(&mut connection, &criteria, None, limit).await?;
+        let matches = store::matching_ids(&mut connection, &criteria, limit).await?;
         let stored = matches.iter().map(|id| ResourceKey { rtype: rtype.clone(), id: id.clone() });
         let own = written.iter().filter(|(key, rows)| key.rtype == rtype && satisfies(key, rows, &criteria));
         let mut found: Vec<ResourceKey> =

@@ -16,8 +16,8 @@ use super::error::StoreError;
 use super::flush::{Audited, flush};
 use super::lock::lock_conditions;
 use super::overlay::Overlay;
-use super::query::{matching_ids, referrers};
 use super::resource::current_rows;
+use super::search::{matching_ids, referrers};
 use super::sql::{Column, RowAction, Rows, Sql};
 use super::stamp::Stamp;
 
@@ -150,8 +150,8 @@ async fn admit(connection: &mut Connection, unit: &Unit) -> Result<Result<(), Un
         }
     }
     for assertion in &unit.assertions {
-        let limit = i64::try_from(assertion.matches.len()).unwrap_or(i64::MAX).saturating_add(1);
-        if matching_ids(connection, &assertion.criteria, None, limit).await? != assertion.matches {
+        let limit = assertion.matches.len() + 1;
+        if matching_ids(connection, &assertion.criteria, limit).await? != assertion.matches {
             return Ok(Err(UnitError::Moved));
         }
     }

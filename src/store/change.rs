@@ -8,8 +8,8 @@ use crate::fhir::json::Json;
 use crate::fhir::resource::Text;
 
 use super::StoreError;
-use super::criteria::Criteria;
 use super::derived::Derived;
+use super::search::Criteria;
 
 /// One request's changes. They commit together or not at all.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +164,7 @@ impl From<StoreError> for UnitError {
         match error {
             StoreError::Retry(text) | StoreError::Unavailable(text) => UnitError::Unavailable(text),
             StoreError::InDoubt { .. } => UnitError::InDoubt,
-            StoreError::Internal(text) => UnitError::Internal(text),
+            StoreError::TooCostly(text) | StoreError::Internal(text) => UnitError::Internal(text),
         }
     }
 }

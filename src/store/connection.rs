@@ -8,8 +8,10 @@ use diesel::deserialize::FromSqlRow;
 use diesel::sql_types::Untyped;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::ManagerConfig;
 use diesel_async::pooled_connection::bb8;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cache::Cache;
@@ -51,7 +53,9 @@ impl Database {
             database.give_back(first);
             return Ok(Database::Sqlite(Arc::new(database)));
         }
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|url| connect_postgres(url).boxed());
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
         let pool = bb8::Pool::builder().max_size(POSTGRES_POOL).connection_timeout(POOL_WAIT).build(manager).await;
         pool.map(Database::Postgres).map_err(|error| StoreError::Unavailable(error.to_string()))
     }
@@ -105,6 +109,18 @@ impl Database {
             Err(error) => Err(StoreError::Unavailable(error.to_string())),
         }
     }
+}
+
+/// Statements here are points and short ranges of an index, or sets of at most some thousand rows. What planners hold in
+/// store for others makes them slow or unsteady: plans anew for each value, hashes of whole tables, compilation.
+async fn connect_postgres(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
+    const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_hashjoin = off; \
+         SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off; \
+         SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'";
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    let set = connection.batch_execute(SETTINGS).await;
+    set.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
 }
 
 impl SqliteDatabase {
@@ -197,6 +213,32 @@ impl Connection {
                 Ok(tokio::task::block_in_place(|| diesel::RunQueryDsl::load(sql, connection))?)
             }
             _ => self.load(sql).await,
+        }
+    }
+
+    /// How the database would run a statement, in its own words: `EXPLAIN QUERY PLAN` or `EXPLAIN`.
+    pub(super) async fn plan_of(&mut self, sql: &Sql) -> Result<Vec<String>, StoreError> {
+        #[derive(diesel::QueryableByName)]
+        struct Step {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            detail: String,
+        }
+        #[derive(diesel::QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+            line: String,
+        }
+        match &mut self.0 {
+            Inner::Sqlite(lease) => {
+                let sql = Sql::new("EXPLAIN QUERY PLAN ").append(sql.clone()).passing();
+                let steps: Vec<Step> = diesel::RunQueryDsl::load(sql, lease.get()?)?;
+                Ok(steps.into_iter().map(|step| step.detail).collect())
+            }
+            Inner::Postgres(connection) => {
+                let sql = Sql::new("EXPLAIN ").append(sql.clone()).passing();
+                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(sql, &mut ***connection).await?;
+                Ok(lines.into_iter().map(|line| line.line).collect())
+            }
         }
     }
 

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The connection broke while a commit was under way, so that its fate is not known yet.
     #[error("the outcome of transaction {tx} is not known")]
     InDoubt { tx: i64 },
+    /// The question costs more than one may.
+    #[error("{0}")]
+    TooCostly(String),
     /// A defect in this program.
     #[error("the database refused a statement: {0}")]
     Internal(String),
@@ -54,6 +57,9 @@ fn by_message(text: String) -> StoreError {
         "too many clients",
         "cannot execute",
     ];
+    if text.contains("canceling statement due to statement timeout") {
+        return StoreError::TooCostly("it took too long".into());
+    }
     if RETRY.iter().any(|words| text.contains(words)) {
         StoreError::Retry(text)
     } else if GONE.iter().any(|words| text.to_lowercase().contains(&words.to_lowercase())) {

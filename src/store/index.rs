@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::criteria::unit_vector;
 use super::derived::{DateRow, Derived, PositionRow, QuantityRow, Reference, StringRow, Token};
+use super::search::unit_vector;
 use super::sql::{Column, RowAction, Rows};
 
 /// A row of one of the index tables; its resource's key comes first, then the columns that tell rows apart.

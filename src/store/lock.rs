@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::change::{Action, Assertion, Unit};
 use super::connection::Connection;
-use super::criteria::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::error::StoreError;
+use super::search::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::sql::{Sql, Value};
 
 /// Beyond so many names a batch takes whole types instead: PostgreSQL's lock table is of fixed size.

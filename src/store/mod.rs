@@ -6,11 +6,9 @@ mod cache;
 mod change;
 mod checkpoint;
 mod connection;
-mod criteria;
 mod derived;
 mod error;
 mod event;
-mod find;
 mod flush;
 mod history;
 mod housekeeping;
@@ -19,9 +17,9 @@ mod lock;
 mod migrate;
 mod overlay;
 mod projection;
-mod query;
 mod reindex;
 mod resource;
+mod search;
 mod sql;
 mod stamp;
 mod writer;
@@ -30,22 +28,21 @@ pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };
 pub use connection::{Connection, Database};
-pub use criteria::{
-    Bound, Circle, Compare, Condition, Criteria, DatePattern, EARTH_RADIUS, Edge, Indexed, Inherited, Patterns,
-    QuantityPattern, ReferencePattern, SortBy, SortKey, Span, StringPattern, Table, TokenPattern, UnitPattern,
-    VacancyPattern, matches,
-};
 pub use derived::{
     ANY_REFERENCE, Bed, DateRow, Derive, Derived, Double, Facility, Member, PositionRow, Projection, QuantityRow,
     Reference, Referral, StringRow, Task, Token, Vacancy, Ward, parameter_id, system_id,
 };
 pub use error::StoreError;
-pub use find::{Count, Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch};
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use housekeeping::{keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
-pub use query::{count_matching, matching_ids, referrers};
 pub use reindex::reindex;
 pub use resource::{current, current_cached, current_of, version};
+pub use search::{
+    Bound, Circle, Compare, Condition, Count, Criteria, DatePattern, EARTH_RADIUS, Edge, Found, Hit, Indexed,
+    Inherited, MOST_KEYS, Patterns, Place, QuantityPattern, ReferencePattern, Search, SearchLimits, SortBy, SortKey,
+    SortValue, Span, StringPattern, Table, TokenPattern, TypeSearch, UnitPattern, VacancyPattern, count, currents,
+    explain, find, matches, matching_ids, referrers, referring,
+};
 pub use sql::{Column, RowAction, Rows, Sql, Value};
 pub use writer::{WriterSettings, Writers};

@@ -15,6 +15,7 @@ use diesel::sqlite::Sqlite;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Int(i64),
+    Double(f64),
     Text(String),
     Bool(bool),
     Ints(Vec<i64>),
@@ -24,6 +25,12 @@ pub enum Value {
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Value::Int(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Double(value)
     }
 }
 
@@ -44,12 +51,26 @@ impl From<String> for Value {
 pub struct Sql {
     text: Cow<'static, str>,
     values: Vec<Value>,
+    /// Not kept prepared: one of too many texts.
+    passing: bool,
 }
 
 impl Sql {
     /// `text` holds a `?` for each value and no other question mark.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Sql { text: text.into(), values: Vec::new() }
+        Sql { text: text.into(), values: Vec::new(), passing: false }
+    }
+
+    /// The text, with `?` for each value.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, prepared for this time only: connections keep what they prepare for ever.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
     }
 
     #[must_use]
@@ -86,11 +107,15 @@ impl<Conn> diesel::RunQueryDsl<Conn> for Sql {}
 
 impl QueryFragment<Sqlite> for Sql {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        if self.passing {
+            out.unsafe_to_cache_prepared();
+        }
         let mut texts = self.text.split('?');
         out.push_sql(texts.next().unwrap_or_default());
         for (text, value) in texts.zip(&self.values) {
             match value {
                 Value::Int(value) => out.push_bind_param::<BigInt, _>(value)?,
+                Value::Double(value) => out.push_bind_param::<Double, _>(value)?,
                 Value::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Value::Bool(value) => out.push_bind_param::<Bool, _>(value)?,
                 Value::Ints(_) | Value::Texts(_) => return Err(no_arrays()),
@@ -103,11 +128,15 @@ impl QueryFragment<Sqlite> for Sql {
 
 impl QueryFragment<Pg> for Sql {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.passing {
+            out.unsafe_to_cache_prepared();
+        }
         let mut texts = self.text.split('?');
         out.push_sql(texts.next().unwrap_or_default());
         for (text, value) in texts.zip(&self.values) {
             match value {
                 Value::Int(value) => out.push_bind_param::<BigInt, _>(value)?,
+                Value::Double(value) => out.push_bind_param::<Double, _>(value)?,
                 Value::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Value::Bool(value) => out.push_bind_param::<Bool, _>(value)?,
                 Value::Ints(values) => out.push_bind_param::<Array<BigInt>, _>(values)?,

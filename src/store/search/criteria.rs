@@ -3,7 +3,7 @@
 use crate::fhir::id::ResourceType;
 use crate::fhir::instant::Instant;
 
-use super::derived::Derived;
+use super::super::derived::Derived;
 
 /// Every condition holds (R4 `search.html#combining`).
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +98,7 @@ pub enum Patterns {
     AsOf(Vec<DatePattern>),
 }
 
-/// The forms of a token value (R4 `search.html#token`). Systems are [`super::system_id`]s, codes in their index form.
+/// The forms of a token value (R4 `search.html#token`). Systems are [`crate::store::system_id`]s, codes in their index form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenPattern {
     /// `code`: any system.
@@ -164,7 +164,7 @@ pub enum UnitPattern {
     Any(String),
 }
 
-/// Strings in the form in which [`super::Derived`] holds them.
+/// Strings in the form in which [`Derived`] holds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StringPattern {
     /// Folded.
@@ -215,6 +215,15 @@ pub enum SortBy {
         param: i64,
         inherited: Inherited,
     },
+}
+
+impl Criteria {
+    /// A name under which equal criteria meet, whatever the order of their conditions.
+    pub(in crate::store) fn lock_name(&self) -> String {
+        let mut conditions: Vec<String> = self.conditions.iter().map(|condition| format!("{condition:?}")).collect();
+        conditions.sort();
+        format!("{}?{}", self.rtype, conditions.join("&"))
+    }
 }
 
 impl Condition {

@@ -1,0 +1,68 @@
+//! The searches of the region at three sizes, on both databases:
+//!
+//! `cargo bench --bench search -- [sqlite] [postgres] [--beds 10000,100000,1500000] [--seconds N] [--folder F]`
+//!
+//! Nothing named: SQLite. PostgreSQL needs a server (`FSYNC=on tests/with-postgres cargo bench --bench search -- postgres`).
+//! Each size is a region of its own ([`region`]), filled once; `--folder` keeps SQLite's files for another run. For each
+//! question: latency at a steady 500 requests a second over all questions (open loop, 16 connections, from the moment a
+//! request is due), throughput at 16 clients, and that of the same SQL run bare.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on ends, and it prints figures"
+)]
+
+#[path = "../gateway/client.rs"]
+#[expect(dead_code, reason = "shared with the other benchmark")]
+mod client;
+#[path = "../gateway/gateway.rs"]
+#[expect(dead_code, reason = "shared with the other benchmark")]
+mod gateway;
+mod measure;
+mod questions;
+mod region;
+
+use std::path::PathBuf;
+
+/// What was asked for on the command line.
+pub struct Plan {
+    pub seconds: u64,
+    pub beds: Vec<usize>,
+    pub folder: Option<PathBuf>,
+    pub wanted: Vec<String>,
+}
+
+impl Plan {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Plan {
+        let mut plan = Plan { seconds: 5, beds: vec![10_000, 100_000, 1_500_000], folder: None, wanted: Vec::new() };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--seconds" => {
+                    plan.seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(plan.seconds);
+                }
+                "--beds" => {
+                    let sizes = arguments.next().unwrap_or_default();
+                    plan.beds = sizes.split(',').filter_map(|size| size.parse().ok()).collect();
+                }
+                "--folder" => plan.folder = arguments.next().map(PathBuf::from),
+                "--bench" => {}
+                other => plan.wanted.push(other.to_owned()),
+            }
+        }
+        plan
+    }
+}
+
+fn main() {
+    let plan = Plan::read(std::env::args().skip(1));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        if plan.wanted.is_empty() || plan.wanted.iter().any(|wanted| wanted == "sqlite") {
+            measure::sqlite(&plan).await;
+        }
+        if plan.wanted.iter().any(|wanted| wanted == "postgres") {
+            measure::postgres(&plan).await;
+        }
+    });
+}
