@@ -50,7 +50,11 @@ impl Reader<'_> {
         let values = split(value, ',');
         self.spend(whole, values.len())?;
         if values.iter().any(|value| value.is_empty()) {
-            return Err(refusal::value(whole, "コンマの間に値がありません。", "a value is missing between its commas."));
+            return Err(refusal::value(
+                whole,
+                "コンマの間に値がありません。",
+                "a value is missing between its commas.",
+            ));
         }
         if values.iter().any(|value| value.len() > VALUE) {
             return Err(refusal::value(
@@ -146,7 +150,11 @@ impl Reader<'_> {
             Some("above") => self.climbed(whole, parameter, values, false)?,
             Some("below") => self.climbed(whole, parameter, values, true)?,
             Some(modifier) if !modifier.starts_with(|first: char| first.is_ascii_uppercase()) => {
-                return Err(refusal::modifier(whole, modifier, &["missing", "identifier", "above", "below", "Patient"]));
+                return Err(refusal::modifier(
+                    whole,
+                    modifier,
+                    &["missing", "identifier", "above", "below", "Patient"],
+                ));
             }
             Some(target) => {
                 let target = self.target(whole, parameter, target)?;

@@ -44,7 +44,9 @@ fn not_known(rtype: &ResourceType, name: &str) -> Error {
         name,
         IssueCode::NotSupported,
         &format!("{rtype} の条件付き操作では使えません。{rtype} の検索条件だけを指定してください。"),
-        &format!("it cannot be used in a conditional interaction on {rtype}, which takes search criteria of {rtype} alone."),
+        &format!(
+            "it cannot be used in a conditional interaction on {rtype}, which takes search criteria of {rtype} alone."
+        ),
     )
 }
 

@@ -1,12 +1,12 @@
 //! A query string read into criteria. R4 `search.html`.
 
+use super::split_query;
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceType;
-use crate::search::value::date::date_range;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::extract::index_form;
 use crate::search::request::Ignored;
-use super::split_query;
+use crate::search::value::date::date_range;
 use crate::store::{Condition, Criteria, Indexed, Inherited, Patterns, Span, TokenPattern, parameter_id, system_id};
 
 /// A query that was read.
@@ -157,4 +157,3 @@ fn last_updated(value: &str) -> Result<Condition> {
         _ => Err(bad()),
     }
 }
-

@@ -14,9 +14,9 @@
 //! of references other than those of `HIERARCHIES`.
 
 mod chain;
+mod coded;
 mod composite;
 mod condition;
-mod coded;
 mod conditional;
 mod first;
 mod include;
@@ -24,7 +24,6 @@ mod name;
 mod pairs;
 pub mod refusal;
 mod sort;
-
 
 use std::cell::Cell;
 

@@ -71,10 +71,7 @@ mod tests {
             ("subject.name:exact", Name::Chain { code: "subject", rtype: None, rest: "name:exact" }),
             ("subject:Patient.gp.name", Name::Chain { code: "subject", rtype: Some("Patient"), rest: "gp.name" }),
             ("_has:Task:focus:owner.name", Name::Has { source: "Task", code: "focus", rest: "owner.name" }),
-            (
-                "_has:Task:focus:_has:A:b:c:not",
-                Name::Has { source: "Task", code: "focus", rest: "_has:A:b:c:not" },
-            ),
+            ("_has:Task:focus:_has:A:b:c:not", Name::Has { source: "Task", code: "focus", rest: "_has:A:b:c:not" }),
         ] {
             assert_eq!(Name::read(text).unwrap(), expected, "{text}");
         }

@@ -14,7 +14,11 @@ pub fn shown(name: &str) -> String {
 /// A value that cannot be read; the words say why.
 pub fn value(name: &str, ja: &str, en: &str) -> Error {
     let name = shown(name);
-    Error::bad_parameter(&name, format!("{name} の値が正しくありません。{ja}"), format!("The value of {name} is wrong: {en}"))
+    Error::bad_parameter(
+        &name,
+        format!("{name} の値が正しくありません。{ja}"),
+        format!("The value of {name} is wrong: {en}"),
+    )
 }
 
 /// A parameter whose name is wrong or cannot be used so.

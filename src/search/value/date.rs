@@ -13,7 +13,8 @@ use super::prefix::{self, Prefix};
 pub fn patterns(name: &str, text: &str, now: Instant) -> Result<Vec<DatePattern>> {
     let (prefix, from, until) = read(name, text)?;
     let bound = |edge, compare, value| Bound { edge, compare, value };
-    let equal = || DatePattern(vec![bound(Edge::Low, Compare::AtLeast, from), bound(Edge::High, Compare::AtMost, until)]);
+    let equal =
+        || DatePattern(vec![bound(Edge::Low, Compare::AtLeast, from), bound(Edge::High, Compare::AtMost, until)]);
     let one = |edge, compare, value| DatePattern(vec![bound(edge, compare, value)]);
     Ok(match prefix {
         Prefix::Equal => vec![equal()],
@@ -137,8 +138,19 @@ mod tests {
         assert_eq!(span("2026-04-01T09:00:30"), pair("2026-04-01T09:00:30", "2026-04-01T09:00:31"));
         assert!(patterns("date", "ge2026-04-01T09:00:00 09:00", Instant(0)).is_ok(), "a plus sign not encoded");
         for bad in [
-            "", "x", "2026-13", "2026-02-30", "2026-04-01T", "2026-04-01T25:00Z", "20260401", "+123", "-123", "2026/04",
-            "2026-4-01", "令和8年", "2026-04-0１",
+            "",
+            "x",
+            "2026-13",
+            "2026-02-30",
+            "2026-04-01T",
+            "2026-04-01T25:00Z",
+            "20260401",
+            "+123",
+            "-123",
+            "2026/04",
+            "2026-4-01",
+            "令和8年",
+            "2026-04-0１",
         ] {
             assert_eq!(span(bad), None, "{bad}");
         }
@@ -162,7 +174,14 @@ mod tests {
             })
         };
         // Before, reaching in, the day, inside it, reaching over both ends, after.
-        let rows = [(from - 9, from), (from - 9, from + 9), (from, until), (from + 1, from + 2), (from - 9, until + 9), (until, until + 9)];
+        let rows = [
+            (from - 9, from),
+            (from - 9, from + 9),
+            (from, until),
+            (from + 1, from + 2),
+            (from - 9, until + 9),
+            (until, until + 9),
+        ];
         for (prefix, expected) in [
             ("", [false, false, true, true, false, false]),
             ("eq", [false, false, true, true, false, false]),

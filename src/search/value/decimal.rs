@@ -68,7 +68,8 @@ impl Decimal {
 
     /// A tenth less and a tenth more.
     pub fn about(self) -> (f64, f64) {
-        let by = |tenths: i128| self.mantissa.checked_mul(tenths).map_or(self.value(), |m| double(m, self.exponent - 1));
+        let by =
+            |tenths: i128| self.mantissa.checked_mul(tenths).map_or(self.value(), |m| double(m, self.exponent - 1));
         let (near, far) = (by(9), by(11));
         (near.min(far), near.max(far))
     }
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!(range("0"), (-0.5, 0.5));
         assert_eq!(Decimal::parse("5.40").unwrap().about(), (4.86, 5.94));
         assert_eq!(Decimal::parse("-10").unwrap().about(), (-11.0, -9.0));
-        for bad in ["", "-", ".5", "1.", "1e", "e5", "0x1", "1,5", "NaN", "inf", "1e99999", " 1", "１", &"9".repeat(40)] {
+        for bad in ["", "-", ".5", "1.", "1e", "e5", "0x1", "1,5", "NaN", "inf", "1e99999", " 1", "１", &"9".repeat(40)]
+        {
             assert_eq!(Decimal::parse(bad), None, "{bad}");
         }
     }

@@ -121,11 +121,7 @@ fn bounds(prefix: Prefix, number: Decimal) -> Vec<Bounds> {
 }
 
 fn bad_number(name: &str) -> crate::error::Error {
-    refusal::value(
-        name,
-        "数として読めません。例: 5.4、ge100、1e2",
-        "it is not a number. Examples: 5.4, ge100, 1e2",
-    )
+    refusal::value(name, "数として読めません。例: 5.4、ge100、1e2", "it is not a number. Examples: 5.4, ge100, 1e2")
 }
 
 fn bad_unit(name: &str) -> crate::error::Error {

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn above_are_all_beginnings_of_whole_segments() {
         let found = above("url", "http://a.org/fhir/x").unwrap();
-        let expected = ["http://a.org/fhir/x", "http://a.org/fhir/", "http://a.org/fhir", "http://a.org/", "http://a.org"];
+        let expected =
+            ["http://a.org/fhir/x", "http://a.org/fhir/", "http://a.org/fhir", "http://a.org/", "http://a.org"];
         assert_eq!(found, expected.map(|uri| exact("", uri)));
     }
 

@@ -38,11 +38,16 @@ mod tests {
     #[test]
     fn a_slice_is_asked_by_sex_and_count() {
         let found = |sex: &str| of_sex("vacancy", sex, "ge1").unwrap();
-        assert_eq!(found("female"), [VacancyPattern { sex: Some("female".into()), ..available("a", "ge1").unwrap()[0].clone() }]);
+        assert_eq!(
+            found("female"),
+            [VacancyPattern { sex: Some("female".into()), ..available("a", "ge1").unwrap()[0].clone() }]
+        );
         assert_eq!(found("https://kakehashi.example/fhir/CodeSystem/admittable-sex|female"), found("female"));
         assert_eq!(found("http://hl7.org/fhir/administrative-gender|female"), []);
         assert_eq!(found("|female"), []);
-        for (sex, count) in [("https://kakehashi.example/fhir/CodeSystem/admittable-sex|", "1"), ("female", "x"), ("|", "1")] {
+        for (sex, count) in
+            [("https://kakehashi.example/fhir/CodeSystem/admittable-sex|", "1"), ("female", "x"), ("|", "1")]
+        {
             assert!(of_sex("vacancy", sex, count).is_err(), "{sex} {count}");
         }
     }
