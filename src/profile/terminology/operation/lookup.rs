@@ -130,7 +130,7 @@ pub fn same_version(url: &str, asked: Option<&str>, at_hand: Option<&str>) -> Re
 }
 
 /// Why a code is not found: it is none, or the part at hand does not have it.
-fn absent(system: &CodeSystem, code: &str) -> Refusal {
+pub fn absent(system: &CodeSystem, code: &str) -> Refusal {
     if !system.complete {
         return Refusal::Undecidable(Gap::Fragment(system.url.clone()));
     }

@@ -4,6 +4,7 @@
 mod answer;
 mod expand;
 mod lookup;
+mod related;
 mod translate;
 mod validate_code;
 

@@ -1,13 +1,12 @@
 //! A query string read into criteria. R4 `search.html`.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone, Utc};
-
+use super::split_query;
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceType;
-use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::extract::index_form;
 use crate::search::request::Ignored;
+use crate::search::value::date::date_range;
 use crate::store::{Condition, Criteria, Indexed, Inherited, Patterns, Span, TokenPattern, parameter_id, system_id};
 
 /// A query that was read.
@@ -17,23 +16,6 @@ pub struct Parsed {
     /// The parameters that were applied, as they came: what the self link lists.
     pub applied: Vec<(String, String)>,
     pub ignored: Vec<Ignored>,
-}
-
-/// The pairs of a query string or form body, percent-decoded, in order.
-pub fn split_query(query: &str) -> Vec<(String, String)> {
-    query
-        .split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            (decode(name), decode(value))
-        })
-        .collect()
-}
-
-fn decode(text: &str) -> String {
-    let text = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }
 
 /// Reads the criteria for `rtype`; result parameters (`_count` …) are the caller's and must be taken out before.
@@ -173,75 +155,5 @@ fn last_updated(value: &str) -> Result<Condition> {
         "lt" | "eb" => range(None, Some(from)),
         "le" => range(None, Some(until)),
         _ => Err(bad()),
-    }
-}
-
-/// The moments that a date, dateTime or instant of any precision covers, as `from <= … < until`. Without a time zone
-/// it is read as UTC.
-pub fn date_range(text: &str) -> Option<(Instant, Instant)> {
-    let midnight = |date: NaiveDate| Utc.from_utc_datetime(&date.and_time(chrono::NaiveTime::MIN));
-    let span = |from: DateTime<Utc>, until: DateTime<Utc>| {
-        Some((Instant(from.timestamp_millis()), Instant(until.timestamp_millis())))
-    };
-    match text.len() {
-        4 => {
-            let first = NaiveDate::from_ymd_opt(text.parse().ok()?, 1, 1)?;
-            span(midnight(first), midnight(first.with_year(first.year() + 1)?))
-        }
-        7 => {
-            let first = NaiveDate::parse_from_str(&format!("{text}-01"), "%Y-%m-%d").ok()?;
-            span(midnight(first), midnight(first.checked_add_months(Months::new(1))?))
-        }
-        10 => {
-            let first = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-            span(midnight(first), midnight(first.checked_add_days(Days::new(1))?))
-        }
-        _ => moment_range(text),
-    }
-}
-
-fn moment_range(text: &str) -> Option<(Instant, Instant)> {
-    let (_, time) = text.split_once('T')?;
-    let zone_at = time.find(['Z', '+', '-']);
-    let (clock, zone) = time.split_at(zone_at.unwrap_or(time.len()));
-    let (full, width) = match clock.len() {
-        5 => (format!("{clock}:00"), TimeDelta::minutes(1)),
-        8 => (clock.to_owned(), TimeDelta::seconds(1)),
-        9.. => (clock.to_owned(), TimeDelta::milliseconds(1)),
-        _ => return None,
-    };
-    let zone = if zone.is_empty() { "Z" } else { zone };
-    let from = DateTime::parse_from_rfc3339(&format!("{}T{full}{zone}", text.split_once('T')?.0)).ok()?;
-    let from = Instant(from.timestamp_millis());
-    Some((from, Instant(from.0 + width.num_milliseconds())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_have_four_forms_and_escapes() {
-        let exact = |system: &str, code: &str| TokenPattern::Exact { system: system_id(system), code: code.into() };
-        assert_eq!(token("a"), TokenPattern::Code("a".into()));
-        assert_eq!(token("s|a"), exact("s", "a"));
-        assert_eq!(token("|a"), exact("", "a"));
-        assert_eq!(token("s|"), TokenPattern::System(system_id("s")));
-        assert_eq!(token(r"s|a\|b"), exact("s", "a|b"));
-        assert_eq!(alternatives(r"a\,b,c\\d"), ["a,b", r"c\d"]);
-    }
-
-    #[test]
-    fn dates_cover_a_span_and_time_zones_count() {
-        let span = |text: &str| date_range(text).map(|(from, until)| (from.to_fhir(), until.to_fhir()));
-        let pair = |from: &str, until: &str| Some((format!("{from}.000Z"), format!("{until}.000Z")));
-        assert_eq!(span("2026"), pair("2026-01-01T00:00:00", "2027-01-01T00:00:00"));
-        assert_eq!(span("2026-12"), pair("2026-12-01T00:00:00", "2027-01-01T00:00:00"));
-        assert_eq!(span("2026-02-28"), pair("2026-02-28T00:00:00", "2026-03-01T00:00:00"));
-        assert_eq!(span("2026-04-01T09:00+09:00"), pair("2026-04-01T00:00:00", "2026-04-01T00:01:00"));
-        assert_eq!(span("2026-04-01T09:00:30"), pair("2026-04-01T09:00:30", "2026-04-01T09:00:31"));
-        for bad in ["", "x", "2026-13", "2026-02-30", "2026-04-01T", "2026-04-01T25:00Z", "20260401"] {
-            assert_eq!(span(bad), None, "{bad}");
-        }
     }
 }
