@@ -137,6 +137,7 @@ impl Reader {
                     examined: self.parse("max_search_rows", defaults.0.search.examined),
                     millis: self.parse("max_search_ms", defaults.0.search.millis),
                     included: self.parse("max_included", defaults.0.search.included),
+                    ..defaults.0.search
                 },
                 slow_search: Duration::from_millis(self.parse("slow_search_ms", 500)),
             },
