@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Enforcement, Policy, RequestLimits, TypePolicies};
 use crate::profile;
-use crate::store::WriterSettings;
+use crate::store::{SearchLimits, WriterSettings};
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -45,7 +45,7 @@ pub struct Config {
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 23] = [
+pub const SETTINGS: [(&str, &str, &str); 27] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -58,6 +58,10 @@ pub const SETTINGS: [(&str, &str, &str); 23] = [
     ("max_bundle_entries", "5000", "entries of a batch or transaction"),
     ("max_page", "1000", "resources on a page, at most"),
     ("default_page", "50", "resources on a page where the client does not say"),
+    ("max_included", "1000", "resources that _include and _revinclude add to a page, at most"),
+    ("max_search_rows", "200000", "index rows or resources that are looked at for a page of a search, at most"),
+    ("max_search_ms", "5000", "milliseconds for which rows are looked at for a page of a search"),
+    ("slow_search_ms", "500", "milliseconds from which a search is told in the log, without its values; 0: never"),
     ("body_timeout_seconds", "30", "time for a request's body to arrive"),
     ("group_commit", "64", "writes that share one commit, at most; 1 switches grouping off"),
     ("writers", "0", "writers on PostgreSQL; 0: one for every two processors"),
@@ -129,6 +133,13 @@ impl Reader {
                 entries: self.parse("max_bundle_entries", defaults.0.entries),
                 page: self.parse("max_page", defaults.0.page),
                 default_page: self.parse("default_page", defaults.0.default_page),
+                search: SearchLimits {
+                    examined: self.parse("max_search_rows", defaults.0.search.examined),
+                    millis: self.parse("max_search_ms", defaults.0.search.millis),
+                    included: self.parse("max_included", defaults.0.search.included),
+                    ..defaults.0.search
+                },
+                slow_search: Duration::from_millis(self.parse("slow_search_ms", 500)),
             },
             writing: WriterSettings {
                 group: self.parse("group_commit", defaults.1.group),
@@ -215,6 +226,8 @@ impl Reader {
             "max_json_depth: at most 256, or the stack may not hold what hostile clients nest",
         );
         expect(config.limits.default_page <= config.limits.page, "default_page: must not exceed max_page");
+        expect(config.limits.search.examined >= 1_000, "max_search_rows: at least 1000");
+        expect(config.limits.search.millis > 0, "max_search_ms: at least 1");
         expect(config.writing.queue > 0, "write_queue: at least 1");
         expect(config.outbox_days > 0, "outbox_days: at least 1");
     }

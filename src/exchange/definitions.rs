@@ -1,19 +1,53 @@
 //! The conformance types: read and searched in memory, as their files in `fhir-profiles/` have them.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
 use crate::error::{Error, Result};
-use crate::profile::ConformanceResource;
+use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::fhir::instant::Instant;
+use crate::fhir::json::{Limits, parse};
+use crate::profile::{ConformanceResource, Definitions};
+use crate::search::{Parameters, TypeRequest};
+use crate::store::{Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches};
 
 use super::Gateway;
 
-/// What a search among the definitions knows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DefinitionQuery {
-    pub ids: Option<Vec<String>>,
-    pub urls: Option<Vec<String>>,
-}
-
 /// Types without create that are the gateway's own to write: in the store like any other.
 const OWN: [&str; 2] = ["AuditEvent", "MeasureReport"];
+
+/// What the definitions are searched by, computed once.
+#[derive(Debug, Default)]
+pub struct DefinitionIndex {
+    types: HashMap<String, Vec<Indexed>>,
+}
+
+#[derive(Debug)]
+struct Indexed {
+    key: ResourceKey,
+    /// Its place among all definitions.
+    at: usize,
+    rows: Derived,
+}
+
+impl DefinitionIndex {
+    pub fn new(definitions: &Definitions, parameters: &Parameters) -> DefinitionIndex {
+        let mut index = DefinitionIndex::default();
+        for (at, resource) in definitions.conformance_resources().iter().enumerate() {
+            let rtype = &resource.resource_type;
+            let tree = parse(resource.text.as_bytes(), Limits { depth: usize::MAX });
+            if let (Some(id), Ok(tree)) = (ResourceId::parse(&resource.id), tree) {
+                let key = ResourceKey { rtype: ResourceType::known(rtype), id };
+                let rows = parameters.derive(rtype, &tree);
+                index.types.entry(rtype.clone()).or_default().push(Indexed { key, at, rows });
+            }
+        }
+        index
+    }
+}
+
+/// Definitions do not say when they were changed.
+const NEVER: Instant = Instant(0);
 
 impl Gateway {
     /// Whether resources of the type are definitions, in memory, and not in the store.
@@ -28,18 +62,99 @@ impl Gateway {
         found.next().ok_or_else(|| Error::not_found(&format!("{rtype}/…")))
     }
 
-    /// The definitions of a type that match, in the order of their ids.
-    pub fn definitions_matching(&self, rtype: &str, query: &DefinitionQuery) -> Vec<&ConformanceResource> {
-        let among = |wanted: &Option<Vec<String>>, value: Option<&String>| match wanted {
-            None => true,
-            Some(wanted) => value.is_some_and(|value| wanted.contains(value)),
+    /// A page of the definitions that match.
+    pub(super) fn find_definitions(&self, request: &TypeRequest, after: Option<&Place>, count: usize) -> Found {
+        let mut all = self.matching_definitions(request);
+        all.sort_by(|left, right| order(&request.sort, left, right));
+        let passed = match after.map(|place| place.values.as_slice()) {
+            Some([SortValue::Text(id)]) => {
+                all.iter().position(|one| one.key.id.as_str() == id).map_or(all.len(), |last| last + 1)
+            }
+            _ => 0,
         };
-        let all = self.definitions.conformance_resources().iter();
-        let mut found: Vec<_> = all
-            .filter(|resource| resource.resource_type == rtype)
-            .filter(|resource| among(&query.ids, Some(&resource.id)) && among(&query.urls, resource.url.as_ref()))
-            .collect();
-        found.sort_by(|left, right| left.id.cmp(&right.id));
-        found
+        let more = all.len() > passed.saturating_add(count);
+        let page: Vec<&Indexed> = all.into_iter().skip(passed).take(count).collect();
+        let place = |last: &&Indexed| Place { at: 0, values: vec![SortValue::Text(last.key.id.to_string())], key: 0 };
+        let next = page.last().filter(|_| more).map(place);
+        let texts = self.definitions.conformance_resources();
+        let hit = |one: &Indexed| {
+            let body = texts.get(one.at).map(|resource| resource.text.clone());
+            Hit { version: Version { key: one.key.clone(), version: 1, at: NEVER, body }, metres: None }
+        };
+        Found { hits: page.into_iter().map(hit).collect(), next, cut: false }
     }
+
+    pub(super) fn count_definitions(&self, request: &TypeRequest) -> i64 {
+        i64::try_from(self.matching_definitions(request).len()).unwrap_or(i64::MAX)
+    }
+
+    fn matching_definitions(&self, request: &TypeRequest) -> Vec<&Indexed> {
+        let criteria = Criteria { rtype: request.rtype.clone(), conditions: request.conditions.clone() };
+        let all = self.definition_index.types.get(request.rtype.as_str()).into_iter().flatten();
+        all.filter(|one| matches(&criteria, one.key.id.as_str(), NEVER, &one.rows)).collect()
+    }
+}
+
+/// By the keys, resources without a value last, then by id.
+fn order(keys: &[SortKey], left: &Indexed, right: &Indexed) -> Ordering {
+    let by_keys = keys.iter().map(|key| {
+        let (left, right) = (value(key, left), value(key, right));
+        match (left, right) {
+            (Some(left), Some(right)) if key.descending => right.total_cmp(&left),
+            (Some(left), Some(right)) => left.total_cmp(&right),
+            (left, right) => right.is_some().cmp(&left.is_some()),
+        }
+    });
+    by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| left.key.id.cmp(&right.key.id))
+}
+
+/// What a definition is sorted by.
+enum Sorted<'a> {
+    Int(i64),
+    Double(f64),
+    Text(&'a str),
+}
+
+impl Sorted<'_> {
+    fn total_cmp(&self, other: &Sorted<'_>) -> Ordering {
+        match (self, other) {
+            (Sorted::Int(left), Sorted::Int(right)) => left.cmp(right),
+            (Sorted::Double(left), Sorted::Double(right)) => left.total_cmp(right),
+            (Sorted::Text(left), Sorted::Text(right)) => left.cmp(right),
+            // One key gives values of one kind.
+            _ => Ordering::Equal,
+        }
+    }
+}
+
+/// The least value, or the greatest where it is descending.
+fn value<'a>(key: &SortKey, one: &'a Indexed) -> Option<Sorted<'a>> {
+    let SortBy::Indexed { table, param, .. } = &key.by else {
+        return match key.by {
+            SortBy::Id => Some(Sorted::Text(one.key.id.as_str())),
+            _ => None,
+        };
+    };
+    let rows = &one.rows;
+    let mut values: Vec<Sorted<'a>> = match table {
+        Table::Token => {
+            rows.tokens.iter().filter(|row| row.param == *param).map(|row| Sorted::Text(&row.code)).collect()
+        }
+        Table::String => {
+            rows.strings.iter().filter(|row| row.param == *param).map(|row| Sorted::Text(&row.folded)).collect()
+        }
+        Table::Date => {
+            let end = |row: &crate::store::DateRow| if key.descending { row.high } else { row.low };
+            rows.dates.iter().filter(|row| row.param == *param).map(|row| Sorted::Int(end(row))).collect()
+        }
+        Table::Quantity => {
+            rows.quantities.iter().filter(|row| row.param == *param).map(|row| Sorted::Double(row.low.0)).collect()
+        }
+        Table::Reference => {
+            rows.references.iter().filter(|row| row.param == *param).map(|row| Sorted::Text(&row.target_id)).collect()
+        }
+        Table::Position | Table::Vacancy | Table::AsOf => Vec::new(),
+    };
+    values.sort_by(Sorted::total_cmp);
+    if key.descending { values.pop() } else { (!values.is_empty()).then(|| values.swap_remove(0)) }
 }

@@ -66,7 +66,7 @@ impl Gateway {
     }
 
     /// The page size that is used where the client asks for `wanted`.
-    pub(super) fn page_size(&self, wanted: Option<usize>) -> usize {
+    pub fn page_size(&self, wanted: Option<usize>) -> usize {
         wanted.unwrap_or(self.limits.default_page).min(self.limits.page)
     }
 }

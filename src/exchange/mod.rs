@@ -32,20 +32,20 @@ use crate::profile::Definitions;
 use crate::region;
 use crate::search::{self as parameters, Parameters};
 use crate::store::{
-    self, Database, Derive, Derived, Origin, Scope, StepResult, StoreError, Unit, UnitError, Window, WriterSettings,
-    Writers,
+    self, Database, Derive, Derived, Origin, Scope, SearchLimits, StepResult, StoreError, Unit, UnitError, Window,
+    WriterSettings, Writers,
 };
 
 pub use aside::aside;
 pub use bundle::{EntryRequest, Verb, entry_requests};
-pub use definitions::DefinitionQuery;
+pub use definitions::DefinitionIndex;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
 pub use policy::{Enforcement, NoPolicy, Policy, TypePolicies};
 pub use prepare::{Content, check_rules, check_text, check_text_as};
 pub use read::Freshness;
-pub use search::{SearchPage, SearchQuery};
+pub use search::{PageWish, SearchPage, TotalWish};
 pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};
 pub use types::{Done, Written};
@@ -63,11 +63,22 @@ pub struct RequestLimits {
     /// Resources on a page, at most, and where the client does not say.
     pub page: usize,
     pub default_page: usize,
+    pub search: SearchLimits,
+    /// A search that takes as long is told in the log; zero: none is.
+    pub slow_search: Duration,
 }
 
 impl Default for RequestLimits {
     fn default() -> Self {
-        RequestLimits { body: 16 << 20, depth: 64, entries: 5_000, page: 1_000, default_page: 50 }
+        RequestLimits {
+            body: 16 << 20,
+            depth: 64,
+            entries: 5_000,
+            page: 1_000,
+            default_page: 50,
+            search: SearchLimits::default(),
+            slow_search: Duration::from_millis(500),
+        }
     }
 }
 
@@ -77,6 +88,8 @@ pub struct Gateway {
     pub definitions: Arc<Definitions>,
     /// What can be searched by, of these definitions.
     pub parameters: Arc<Parameters>,
+    definition_index: Arc<DefinitionIndex>,
+    cursor_key: Arc<tokio::sync::OnceCell<[u8; 32]>>,
     pub database: Database,
     pub limits: RequestLimits,
     /// What becomes of content that breaks the rules.
@@ -100,7 +113,19 @@ impl Gateway {
         let writers = Writers::start(&database, &derive, &clock, writing)?;
         let (policy, writers, patience) = (Policy::default(), Arc::new(writers), writing.deadline);
         let parameters = Arc::new(Parameters::compile(&definitions));
-        Ok(Gateway { definitions, parameters, database, limits, policy, writers, clock, patience })
+        let definition_index = Arc::new(DefinitionIndex::new(&definitions, &parameters));
+        Ok(Gateway {
+            definitions,
+            parameters,
+            definition_index,
+            cursor_key: Arc::default(),
+            database,
+            limits,
+            policy,
+            writers,
+            clock,
+            patience,
+        })
     }
 
     /// The same with a policy other than to enforce all rules.
@@ -113,7 +138,8 @@ impl Gateway {
     #[must_use]
     pub fn with_definitions(&self, definitions: Arc<Definitions>) -> Gateway {
         let parameters = Arc::new(Parameters::compile(&definitions));
-        Gateway { definitions, parameters, ..self.clone() }
+        let definition_index = Arc::new(DefinitionIndex::new(&definitions, &parameters));
+        Gateway { definitions, parameters, definition_index, ..self.clone() }
     }
 
     /// The time.

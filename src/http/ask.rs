@@ -116,8 +116,12 @@ pub fn read_none_match(value: Option<&str>) -> Option<Vec<i64>> {
 impl Form {
     /// Reads `_pretty`, `_summary` and `_elements`.
     pub fn read(query: &str) -> Result<Form> {
+        Form::of(&split_query(query))
+    }
+
+    pub fn of(pairs: &[(String, String)]) -> Result<Form> {
         let mut form = Form::default();
-        for (name, value) in split_query(query) {
+        for (name, value) in pairs {
             match name.as_str() {
                 "_pretty" => form.pretty = value == "true",
                 "_summary" => {

@@ -9,9 +9,13 @@ pub struct BundleText {
 }
 
 /// The entry's place in a searchset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchMode {
-    Match,
+    Match {
+        /// How far it is from where the search looks.
+        metres: Option<f64>,
+    },
+    Include,
     Outcome,
 }
 
@@ -66,7 +70,9 @@ impl BundleText {
 
     pub fn search_entry(&mut self, full_url: &str, resource: &str, mode: SearchMode) {
         let search = match mode {
-            SearchMode::Match => "{\"mode\":\"match\"}",
+            SearchMode::Match { metres: None } => "{\"mode\":\"match\"}",
+            SearchMode::Match { metres: Some(metres) } => &near(metres),
+            SearchMode::Include => "{\"mode\":\"include\"}",
             SearchMode::Outcome => "{\"mode\":\"outcome\"}",
         };
         let full_url = if full_url.is_empty() { String::new() } else { quoted(full_url) };
@@ -77,6 +83,16 @@ impl BundleText {
         self.out.push_str(if self.entries > 0 { "]}" } else { "}" });
         self.out
     }
+}
+
+/// `search` of a match that is as far away (R4 `extension-location-distance.html`), to the metre.
+fn near(metres: f64) -> String {
+    format!(
+        "{{\"extension\":[{{\"url\":\"http://hl7.org/fhir/StructureDefinition/location-distance\",\"valueDistance\":\
+         {{\"value\":{:.3},\"unit\":\"km\",\"system\":\"http://unitsofmeasure.org\",\"code\":\"km\"}}}}],\
+         \"mode\":\"match\"}}",
+        metres / 1000.0
+    )
 }
 
 /// An object of string members; empty ones are left out.

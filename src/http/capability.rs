@@ -43,7 +43,7 @@ pub fn statement(gateway: &Gateway) -> Json {
     rest.insert("security", security);
     let resources = definitions.served_types().iter().map(|served| resource(gateway, served));
     rest.insert("resource", resources.collect::<Vec<_>>());
-    let system = ["transaction", "batch", "history-system"];
+    let system = ["transaction", "batch", "history-system", "search-system"];
     rest.insert("interaction", system.map(coded).to_vec());
     list_operations(&mut rest, None);
     members.insert("rest", vec![Json::Object(rest)]);

@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod bundle_text;
 mod capability;
+mod cursor;
 mod gzip;
 mod health;
 mod interaction;

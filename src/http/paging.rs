@@ -36,7 +36,8 @@ pub fn url(base: &str, path: &str, pairs: &[(String, String)]) -> String {
     let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let mark = if query.is_empty() { "" } else { "?" };
-    format!("{base}/{path}{mark}{}", query.join("&"))
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{base}{slash}{path}{mark}{}", query.join("&"))
 }
 
 /// The Bundle's text, for people where they ask for it.

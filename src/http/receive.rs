@@ -140,7 +140,7 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
     let unsaid = bodiless && !parts.headers.contains_key(header::CONTENT_TYPE);
     let media = match route {
         Route::Operation(_, _) if unsaid => Ok(Media::Fhir),
-        _ => read_media(&parts.headers, verb, matches!(route, Route::TypeSearch(_))),
+        _ => read_media(&parts.headers, verb, route.is_form_search()),
     };
     if !matches!(media, Ok(Media::Form)) && !asks_for_schema(route, &parts.headers) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.

@@ -13,6 +13,7 @@ pub type Offer = (&'static str, Verb, Option<Interaction>);
 pub enum Route {
     Metadata,
     System,
+    SystemSearch,
     SystemHistory,
     Type(String),
     TypeSearch(String),
@@ -20,6 +21,9 @@ pub enum Route {
     Instance(String, String),
     InstanceHistory(String, String),
     Version(String, String, String),
+    /// The resources of a type ([`ALL_TYPES`]: of any) in a compartment: its type, its id, theirs.
+    Compartment(String, String, String),
+    CompartmentSearch(String, String, String),
     /// A `$` operation, by its name without the `$`. Which there are, `interaction::operation` knows.
     Operation(Target, String),
 }
@@ -31,6 +35,12 @@ pub enum Target {
     Type(String),
     Instance(String, String),
 }
+
+/// Types whose instances are compartments (R4 `compartmentdefinition.html`).
+const COMPARTMENTS: [&str; 5] = ["Patient", "Practitioner", "RelatedPerson", "Encounter", "Device"];
+
+/// In the place of a type: every type of the compartment.
+pub const ALL_TYPES: &str = "*";
 
 impl Target {
     pub fn rtype(&self) -> Option<&str> {
@@ -66,6 +76,7 @@ impl Route {
         match names.as_slice() {
             [] => Ok(Route::System),
             ["metadata"] => Ok(Route::Metadata),
+            ["_search"] => Ok(Route::SystemSearch),
             ["_history"] => Ok(Route::SystemHistory),
             [rtype] => Ok(Route::Type(own(rtype))),
             [rtype, "_search"] => Ok(Route::TypeSearch(own(rtype))),
@@ -73,14 +84,28 @@ impl Route {
             [rtype, id] => Ok(Route::Instance(own(rtype), own(id))),
             [rtype, id, "_history"] => Ok(Route::InstanceHistory(own(rtype), own(id))),
             [rtype, id, "_history", version] => Ok(Route::Version(own(rtype), own(id), own(version))),
+            [compartment, id, rtype] if is_compartment(compartment, rtype) => {
+                Ok(Route::Compartment(own(compartment), own(id), own(rtype)))
+            }
+            [compartment, id, rtype, "_search"] if is_compartment(compartment, rtype) => {
+                Ok(Route::CompartmentSearch(own(compartment), own(id), own(rtype)))
+            }
             _ => Err(unknown_path()),
         }
+    }
+
+    /// Whether it is a search whose parameters may stand in a form.
+    pub fn is_form_search(&self) -> bool {
+        matches!(self, Route::SystemSearch | Route::TypeSearch(_) | Route::CompartmentSearch(_, _, _))
     }
 
     /// The resource type, where the path has one.
     pub fn rtype(&self) -> Option<&str> {
         match self {
-            Route::Metadata | Route::System | Route::SystemHistory => None,
+            Route::Metadata | Route::System | Route::SystemSearch | Route::SystemHistory => None,
+            Route::Compartment(_, _, rtype) | Route::CompartmentSearch(_, _, rtype) => {
+                Some(rtype.as_str()).filter(|rtype| *rtype != ALL_TYPES)
+            }
             Route::Type(rtype)
             | Route::TypeSearch(rtype)
             | Route::TypeHistory(rtype)
@@ -98,7 +123,12 @@ impl Route {
         match self {
             Route::Operation(_, _) => &[],
             Route::Metadata | Route::SystemHistory => &[("GET", Verb::Get, None), ("HEAD", Verb::Head, None)],
-            Route::System => &[("POST", Verb::Post, None)],
+            Route::System => &[("GET", Verb::Get, None), ("HEAD", Verb::Head, None), ("POST", Verb::Post, None)],
+            Route::SystemSearch => &[("POST", Verb::Post, None)],
+            Route::Compartment(_, _, _) => {
+                &[("GET", Verb::Get, Some(SearchType)), ("HEAD", Verb::Head, Some(SearchType))]
+            }
+            Route::CompartmentSearch(_, _, _) => &[("POST", Verb::Post, Some(SearchType))],
             Route::Type(_) => &[
                 ("GET", Verb::Get, Some(SearchType)),
                 ("HEAD", Verb::Head, Some(SearchType)),
@@ -124,13 +154,18 @@ impl Route {
     }
 }
 
-fn unknown_path() -> Error {
+fn is_compartment(name: &str, rtype: &str) -> bool {
+    let is_type = rtype == ALL_TYPES || rtype.starts_with(|first: char| first.is_ascii_uppercase());
+    is_type && COMPARTMENTS.contains(&name)
+}
+
+pub fn unknown_path() -> Error {
     Error::new(
         ErrorKind::UnknownTarget,
         Issue::error(
             IssueCode::NotFound,
-            "その URL はありません。型/id/_history/版 の形を確かめてください。",
-            "There is no such URL. The longest form is type/id/_history/version.",
+            "その URL はありません。型/id/_history/版 などの形を確かめてください。",
+            "There is no such URL. Forms are type/id, type/id/_history/version and so on.",
         ),
     )
 }
@@ -149,6 +184,12 @@ mod tests {
         assert_eq!(Route::parse("Location/_search").unwrap(), Route::TypeSearch("Location".into()));
         assert_eq!(Route::parse("Location/_history").unwrap(), Route::TypeHistory("Location".into()));
         assert!(Route::parse("Location/a/b").is_err());
+        assert_eq!(Route::parse("_search").unwrap(), Route::SystemSearch);
+        let tasks = |last: &str| Route::parse(&format!("Patient/1/{last}"));
+        assert_eq!(tasks("Task").unwrap(), Route::Compartment("Patient".into(), "1".into(), "Task".into()));
+        assert_eq!(tasks("*/_search").unwrap(), Route::CompartmentSearch("Patient".into(), "1".into(), "*".into()));
+        assert_eq!(tasks("*").unwrap().rtype(), None);
+        assert!(tasks("task").is_err() && Route::parse("Location/1/Task").is_err());
         assert_eq!(Route::parse("$validate").unwrap(), Route::Operation(Target::System, "validate".into()));
         let on_type = Target::Type("Location".into());
         assert_eq!(Route::parse("Location/$any").unwrap(), Route::Operation(on_type, "any".into()));

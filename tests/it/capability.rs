@@ -178,20 +178,21 @@ async fn system_interactions_are_those_listed(app: &TestApp) {
         .iter()
         .map(|one| one["code"].as_str().unwrap())
         .collect();
-    assert_eq!(codes, ["transaction", "batch", "history-system"]);
+    assert_eq!(codes, ["transaction", "batch", "history-system", "search-system"]);
     for kind in ["transaction", "batch"] {
         let bundle = json!({"resourceType": "Bundle", "type": kind});
         assert_eq!(app.post("", &bundle).await.expect(200)["type"], format!("{kind}-response"));
     }
     assert_eq!(app.get("_history").await.expect(200)["type"], "history");
-    app.get("?_type=Location").await.expect_refusal(405);
+    assert_eq!(app.get("?_type=Location").await.expect(200)["type"], "searchset");
     app.delete("?_type=Location").await.expect_refusal(405);
 }
 
 async fn a_method_that_a_path_does_not_have_is_405_with_allow(app: &TestApp) {
     for (method, path, allow) in [
         ("POST", "metadata", "GET, HEAD"),
-        ("GET", "", "POST"),
+        ("PUT", "", "GET, HEAD, POST"),
+        ("GET", "_search", "POST"),
         ("POST", "_history", "GET, HEAD"),
         ("POST", "Location/a", "GET, HEAD, PUT, PATCH, DELETE"),
         ("PUT", "Location/a/_history/1", "GET, HEAD"),

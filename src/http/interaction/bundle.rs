@@ -147,7 +147,8 @@ async fn batch(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -> Answ
 
 async fn entry_alone(app: &App, ask: &Ask, entry: &EntryRequest) -> Answer {
     match Route::parse(&entry.path) {
-        Ok(Route::System) | Ok(Route::TypeSearch(_)) => Answer::of_error(&nested(entry), ask.language),
+        Ok(route) if route.is_form_search() => Answer::of_error(&nested(entry), ask.language),
+        Ok(Route::System) if entry.verb == Verb::Post => Answer::of_error(&nested(entry), ask.language),
         Ok(route) => one(app, ask, entry, &route).await,
         Err(error) => Answer::of_error(&error.within_entry(entry.index), ask.language),
     }

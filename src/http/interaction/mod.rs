@@ -30,8 +30,14 @@ pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
         (Route::SystemHistory, Verb::Get | Verb::Head) => history::system(app, ask).await,
         (Route::TypeHistory(rtype), Verb::Get | Verb::Head) => history::of_type(app, ask, rtype).await,
         (Route::InstanceHistory(rtype, id), Verb::Get | Verb::Head) => history::of_instance(app, ask, rtype, id).await,
-        (Route::Type(rtype), Verb::Get | Verb::Head) => search::answer(app, ask, rtype).await,
-        (Route::TypeSearch(rtype), Verb::Post) => search::answer(app, ask, rtype).await,
+        (Route::System, Verb::Get | Verb::Head) | (Route::SystemSearch, Verb::Post) => search::system(app, ask).await,
+        (Route::Type(rtype), Verb::Get | Verb::Head) | (Route::TypeSearch(rtype), Verb::Post) => {
+            search::of_type(app, ask, rtype).await
+        }
+        (Route::Compartment(name, id, rtype), Verb::Get | Verb::Head)
+        | (Route::CompartmentSearch(name, id, rtype), Verb::Post) => {
+            search::compartment(app, ask, name, id, rtype).await
+        }
         (Route::Type(rtype), Verb::Post) => create::answer(app, ask, rtype).await,
         (Route::Type(rtype), Verb::Put) => update::conditional(app, ask, rtype).await,
         (Route::Type(rtype), Verb::Patch) => patch::conditional(app, ask, rtype).await,

@@ -18,6 +18,8 @@ use super::predicate::join;
 pub(super) struct Shape {
     /// Milliseconds since 1970: what is judged at the moment of the question.
     pub now: i64,
+    /// Rows up to which a condition is taken as a whole.
+    pub whole: i64,
     /// Log positions of the moments that the criteria name.
     pub positions: HashMap<Instant, i64>,
     /// Keeps the statements for whoever wants to see them.

@@ -11,7 +11,7 @@ use super::super::resource::Number;
 use super::super::sql::Sql;
 use super::condition::Shape;
 use super::criteria::Criteria;
-use super::driver::{Driver, SMALL, smallest};
+use super::driver::{Driver, smallest};
 use super::find::SearchLimits;
 use super::prepared::prepared;
 use super::unsorted::Budget;
@@ -48,7 +48,7 @@ pub async fn count(
     now: Instant,
 ) -> Result<Count, StoreError> {
     let mut connection = database.reader().await?;
-    let shape = Shape::new(&mut connection, &types.iter().collect::<Vec<_>>(), now).await?;
+    let shape = Shape::new(&mut connection, &types.iter().collect::<Vec<_>>(), limits, now).await?;
     // Counting is bounded by time alone: it brings no rows with it.
     let mut budget = Budget::new(&SearchLimits { examined: u32::MAX, ..*limits });
     let mut total = Count { value: 0, exact: true };
@@ -66,7 +66,7 @@ async fn count_one(
     estimate: bool,
     budget: &mut Budget,
 ) -> Result<Count, StoreError> {
-    let driver = match smallest(connection, shape, criteria, SMALL).await? {
+    let driver = match smallest(connection, shape, criteria).await? {
         Some((_, driver)) => driver,
         None => Driver::likely(criteria).unwrap_or(Driver::Type),
     };

@@ -12,15 +12,12 @@ use super::criteria::{Condition, Criteria, Indexed, Inherited, Patterns, Referen
 use super::predicate::join;
 use super::prepared::prepared;
 
-/// Rows up to which a condition is counted: a larger one is no set to be sorted as a whole.
-pub(super) const SMALL: i64 = 20_000;
-
 /// What is walked, always in the order of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Driver {
     /// The condition of that index, by an index that is in the order of keys.
     Ordered(usize),
-    /// The condition of that index, as a whole, sorted: at most [`SMALL`] rows.
+    /// The condition of that index, as a whole, sorted: at most [`Shape::whole`] rows.
     Set(usize),
     /// Every resource of the type.
     Type,
@@ -149,11 +146,10 @@ pub(super) async fn smallest(
     connection: &mut Connection,
     shape: &Shape,
     criteria: &Criteria,
-    bound: i64,
 ) -> Result<Option<(i64, Driver)>, StoreError> {
     let mut best: Option<(i64, Driver)> = None;
     for at in 0..criteria.conditions.len() {
-        let limit = best.map_or(bound, |(least, _)| least - 1);
+        let limit = best.map_or(shape.whole, |(least, _)| least - 1);
         if limit < 0 {
             break;
         }
@@ -176,16 +172,16 @@ fn count_up_to<'a>(
     Box::pin(async move {
         let Some(set) = shape.set(criteria, condition) else { return Ok(None) };
         for (criteria, inner) in inner_sets(shape, criteria, condition) {
-            if count_up_to(connection, shape, criteria, inner, SMALL).await?.is_none() {
+            if count_up_to(connection, shape, criteria, inner, shape.whole).await?.is_none() {
                 return Ok(None);
             }
         }
         let head = Sql::new("SELECT count(*) AS value FROM (SELECT 1 AS one FROM (");
-        let sql = head.append(set).then(&format!(") s LIMIT {}) c", SMALL + 1), []);
+        let sql = head.append(set).then(&format!(") s LIMIT {}) c", shape.whole + 1), []);
         let sql = prepared(sql);
         shape.record(&sql);
         let rows: Vec<Number> = connection.load_many(sql).await?;
-        Ok(rows.first().map(|row| row.value).filter(|count| *count <= bound.min(SMALL)))
+        Ok(rows.first().map(|row| row.value).filter(|count| *count <= bound))
     })
 }
 

@@ -45,6 +45,8 @@ pub struct TypeSearch {
 pub struct SearchLimits {
     /// Index rows or resources that are looked at for a page.
     pub examined: u32,
+    /// Rows up to which a condition is taken as a whole: to be sorted, or to drive a search.
+    pub whole: u32,
     /// Milliseconds after which no further rows are looked at.
     pub millis: u64,
     /// Included resources on a page.
@@ -53,7 +55,7 @@ pub struct SearchLimits {
 
 impl Default for SearchLimits {
     fn default() -> Self {
-        SearchLimits { examined: 200_000, millis: 5_000, included: 1_000 }
+        SearchLimits { examined: 200_000, whole: 20_000, millis: 5_000, included: 1_000 }
     }
 }
 
@@ -102,7 +104,7 @@ pub async fn find(
     now: Instant,
 ) -> Result<Found, StoreError> {
     let mut connection = database.reader().await?;
-    let shape = shape_of(&mut connection, search, now).await?;
+    let shape = shape_of(&mut connection, search, limits, now).await?;
     find_with(&mut connection, &shape, search, limits).await
 }
 
@@ -113,8 +115,9 @@ pub async fn explain(
     now: Instant,
 ) -> Result<Vec<(Sql, Vec<String>)>, StoreError> {
     let mut connection = database.reader().await?;
-    let shape = Shape { trace: Some(Mutex::default()), ..shape_of(&mut connection, search, now).await? };
-    find_with(&mut connection, &shape, search, &SearchLimits::default()).await?;
+    let limits = SearchLimits::default();
+    let shape = Shape { trace: Some(Mutex::default()), ..shape_of(&mut connection, search, &limits, now).await? };
+    find_with(&mut connection, &shape, search, &limits).await?;
     let statements = shape.trace.map(Mutex::into_inner).transpose().unwrap_or_else(|error| Some(error.into_inner()));
     let mut plans = Vec::new();
     for sql in statements.unwrap_or_default() {
@@ -124,9 +127,14 @@ pub async fn explain(
     Ok(plans)
 }
 
-async fn shape_of(connection: &mut Connection, search: &Search, now: Instant) -> Result<Shape, StoreError> {
+async fn shape_of(
+    connection: &mut Connection,
+    search: &Search,
+    limits: &SearchLimits,
+    now: Instant,
+) -> Result<Shape, StoreError> {
     let criteria: Vec<&Criteria> = search.types.iter().map(|each| &each.criteria).collect();
-    Shape::new(connection, &criteria, now).await
+    Shape::new(connection, &criteria, limits, now).await
 }
 
 async fn find_with(
@@ -238,6 +246,7 @@ impl Shape {
     pub(super) async fn new(
         connection: &mut Connection,
         criteria: &[&Criteria],
+        limits: &SearchLimits,
         now: Instant,
     ) -> Result<Shape, StoreError> {
         let mut moments = Vec::new();
@@ -246,7 +255,7 @@ impl Shape {
         for moment in moments {
             positions.insert(moment, seq_at(connection, moment).await?);
         }
-        Ok(Shape { now: now.0, positions, trace: None })
+        Ok(Shape { now: now.0, whole: i64::from(limits.whole), positions, trace: None })
     }
 }
 

@@ -40,9 +40,10 @@ pub async fn matching_ids(
     criteria: &Criteria,
     limit: usize,
 ) -> Result<Vec<ResourceId>, StoreError> {
+    let limits = SearchLimits::default();
     // Own criteria do not ask for the time.
-    let shape = Shape::new(connection, &[criteria], Instant(0)).await?;
-    let mut budget = Budget::new(&SearchLimits::default());
+    let shape = Shape::new(connection, &[criteria], &limits, Instant(0)).await?;
+    let mut budget = Budget::new(&limits);
     let walked = walk(connection, &shape, criteria, None, i64::MIN, limit, &mut budget).await?;
     if let Some(Stop::Place(_)) = walked.stopped {
         return Err(StoreError::TooCostly("the condition is too wide to be decided".into()));

@@ -8,7 +8,7 @@ use super::super::error::StoreError;
 use super::super::sql::Sql;
 use super::condition::Shape;
 use super::criteria::{Circle, Condition, Criteria, Indexed, Inherited, Patterns, SortBy, SortKey};
-use super::driver::{Driver, SMALL, smallest};
+use super::driver::{Driver, smallest};
 use super::find::{Place, SortValue};
 use super::page::{Answered, Part, Ranked};
 use super::scan::{Scan, is_scannable};
@@ -35,20 +35,21 @@ impl Sorted<'_> {
         if let Some(walked) = self.by_circles(connection, budget).await? {
             return Ok(walked);
         }
+        let first_look = FIRST_LOOK.min(self.shape.whole + 1);
         if let Some(driver) = Driver::likely(self.criteria) {
-            let answered = self.whole(connection, self.criteria, driver, FIRST_LOOK).await?;
+            let answered = self.whole(connection, self.criteria, driver, first_look).await?;
             budget.examined += answered.examined;
-            if answered.examined < FIRST_LOOK {
+            if answered.examined < first_look {
                 return Ok(self.walked(answered.hits));
             }
         }
-        if let Some((_, driver)) = smallest(connection, self.shape, self.criteria, SMALL).await? {
-            let answered = self.whole(connection, self.criteria, driver, SMALL + 1).await?;
+        if let Some((_, driver)) = smallest(connection, self.shape, self.criteria).await? {
+            let answered = self.whole(connection, self.criteria, driver, self.shape.whole + 1).await?;
             budget.examined += answered.examined;
             return Ok(self.walked(answered.hits));
         }
-        let all = self.whole(connection, self.criteria, Driver::Type, FIRST_LOOK).await?;
-        if all.examined < FIRST_LOOK {
+        let all = self.whole(connection, self.criteria, Driver::Type, first_look).await?;
+        if all.examined < first_look {
             return Ok(self.walked(all.hits));
         }
         match self.sort {
@@ -97,9 +98,9 @@ impl Sorted<'_> {
                 continue;
             }
             let criteria = narrowed(self.criteria, at, metres);
-            let answered = self.whole(connection, &criteria, Driver::Set(at), SMALL + 1).await?;
+            let answered = self.whole(connection, &criteria, Driver::Set(at), self.shape.whole + 1).await?;
             budget.examined += answered.examined;
-            if answered.examined > SMALL {
+            if answered.examined > self.shape.whole {
                 return Ok(None);
             }
             if answered.hits.len() >= self.wanted || part <= 1.0 {

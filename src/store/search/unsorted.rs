@@ -7,7 +7,7 @@ use super::super::error::StoreError;
 use super::super::sql::Sql;
 use super::condition::Shape;
 use super::criteria::{Circle, Criteria, Inherited};
-use super::driver::{Driver, SMALL, smallest};
+use super::driver::{Driver, smallest};
 use super::find::{Place, SearchLimits};
 use super::page::{Part, Ranked};
 
@@ -51,7 +51,7 @@ pub(super) async fn walk(
     }
     loop {
         let chosen = driver.unwrap_or(Driver::Type);
-        let limit = if let Driver::Set(_) = chosen { SMALL + 1 } else { look };
+        let limit = if let Driver::Set(_) = chosen { shape.whole + 1 } else { look };
         let part = Part {
             shape,
             rtype: &criteria.rtype,
@@ -90,7 +90,7 @@ async fn best(
     criteria: &Criteria,
     otherwise: Driver,
 ) -> Result<Driver, StoreError> {
-    Ok(smallest(connection, shape, criteria, SMALL).await?.map_or(otherwise, |(_, driver)| driver))
+    Ok(smallest(connection, shape, criteria).await?.map_or(otherwise, |(_, driver)| driver))
 }
 
 /// What a search may still look at.
