@@ -33,7 +33,7 @@ impl Reader<'_> {
         value: &str,
         depth: usize,
     ) -> Result<Condition> {
-        match *name {
+        let condition = match *name {
             Name::Plain { code: "_id", modifier } => self.id(whole, modifier, value),
             Name::Plain { code: "_lastUpdated", modifier } => self.last_updated(whole, modifier, value),
             Name::Plain { code, modifier } => {
@@ -49,7 +49,8 @@ impl Reader<'_> {
                 check_depth(whole, depth)?;
                 self.has(whole, rtype, (source, code), rest, value, depth + 1)
             }
-        }
+        };
+        self.charge(whole, condition?)
     }
 
     fn chain(

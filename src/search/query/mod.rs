@@ -18,12 +18,16 @@ mod coded;
 mod composite;
 mod condition;
 mod conditional;
+mod cost;
 mod first;
 mod include;
 mod name;
 mod pairs;
 pub mod refusal;
 mod sort;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 
@@ -47,6 +51,9 @@ const PARAMETERS: usize = 100;
 
 /// Alternatives that a search may have in all, each once for every type that it is asked of.
 const ALTERNATIVES: usize = 2_000;
+
+/// Alternatives of one parameter, but for `_id`: SQLite joins no more.
+const PATTERNS: usize = 500;
 
 /// References that are followed one after the other.
 const CHAIN: usize = 6;
@@ -135,19 +142,6 @@ impl<'a> Reader<'a> {
             searched.conditions.push(condition);
         }
         Ok(true)
-    }
-
-    /// Takes from what the search may still ask.
-    fn spend(&self, name: &str, alternatives: usize) -> Result<()> {
-        let left = self.left.get().checked_sub(alternatives).ok_or_else(|| {
-            refusal::too_costly(
-                name,
-                &format!("検索全体の値が {ALTERNATIVES} を超えます。検索を分けてください。"),
-                &format!("the search asks for more than {ALTERNATIVES} values in all. Split it."),
-            )
-        })?;
-        self.left.set(left);
-        Ok(())
     }
 }
 
