@@ -10,7 +10,9 @@ use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{ConformanceResource, Definitions};
 use crate::search::{Parameters, TypeRequest};
-use crate::store::{Condition, Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches};
+use crate::store::{
+    Condition, Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches,
+};
 
 use super::Gateway;
 

@@ -100,12 +100,8 @@ impl Gateway {
         let answered = self.answer_search(request, wish).await;
         let (millis, limit) = (started.elapsed().as_millis(), self.limits.slow_search.as_millis());
         if limit > 0 && millis >= limit {
-            // The shape alone: values may tell of patients.
-            let types: Vec<&str> = request.types.iter().map(|one| one.rtype.as_str()).collect();
-            let names: Vec<&str> = request.applied.iter().map(|(name, _)| name.as_str()).collect();
             let rows = answered.as_ref().map_or(0, |page| page.matches.len() + page.included.len());
-            let (types, parameters) = (types.join(","), names.join("&"));
-            tracing::warn!(types, parameters, rows, millis, "slow search");
+            tracing::warn!(search = shape(request), rows, millis, "slow search");
         }
         answered
     }
@@ -172,6 +168,7 @@ fn is_served(parameter: &Parameter) -> bool {
     let tokens = || parameter.components.iter().any(|part| part.kind == SearchKind::Token);
     let special = || matches!(parameter.table, Table::Position | Table::Vacancy);
     match parameter.kind {
+        _ if search::NON_FEATURES.contains(&parameter.code.as_str()) => false,
         SearchKind::Composite => parameter.components.len() == 2 && tokens(),
         SearchKind::Special => special(),
         _ => true,
@@ -180,6 +177,13 @@ fn is_served(parameter: &Parameter) -> bool {
 
 fn criteria(one: &TypeRequest) -> Criteria {
     Criteria { rtype: one.rtype.clone(), conditions: one.conditions.clone() }
+}
+
+/// What a search looks like: types, names, modifiers. Values may tell of patients.
+fn shape(request: &SearchRequest) -> String {
+    let types: Vec<&str> = request.types.iter().map(|one| one.rtype.as_str()).collect();
+    let names: Vec<&str> = request.applied.iter().map(|(name, _)| name.as_str()).collect();
+    format!("{}?{}", types.join(","), names.join("&"))
 }
 
 fn cut_short() -> Issue {
@@ -216,5 +220,23 @@ impl Gateway {
             key
         };
         Ok(*self.cursor_key.get_or_init(generate).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_of_a_search_without_its_values() {
+        let one =
+            |name: &str| TypeRequest { rtype: ResourceType::known(name), conditions: Vec::new(), sort: Vec::new() };
+        let applied = [("name:exact", "山田"), ("_has:Task:focus:owner", "Organization/9"), ("_sort", "-birthdate")];
+        let request = SearchRequest {
+            types: vec![one("Patient"), one("Task")],
+            applied: applied.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            ..SearchRequest::default()
+        };
+        assert_eq!(shape(&request), "Patient,Task?name:exact&_has:Task:focus:owner&_sort");
     }
 }

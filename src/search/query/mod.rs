@@ -65,7 +65,7 @@ const VALUE: usize = 4_096;
 const HIERARCHIES: [(&str, &str); 2] = [("Location", "partof"), ("Organization", "partof")];
 
 /// Parameters that are not served (see above).
-const NON_FEATURES: [&str; 7] = ["_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType"];
+pub const NON_FEATURES: [&str; 7] = ["_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType"];
 
 /// What a query is read against.
 #[derive(Clone, Copy)]

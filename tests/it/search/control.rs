@@ -85,7 +85,7 @@ async fn a_search_by_post_is_the_search_by_get(app: &TestApp) {
     let parts = post("Location/_search", "_elements=name&_id=b").await;
     assert_eq!(parts["entry"][0]["resource"].get("identifier"), None);
     app.request("POST", "Location/_search").raw("application/fhir+json", "{}").send().await.expect_refusal(415);
-    app.request("POST", "Location/_search").raw(form, "_id:not=a").send().await.expect_refusal(400);
+    app.request("POST", "Location/_search").raw(form, "_id:exact=a").send().await.expect_refusal(400);
     let definitions = post("StructureDefinition/_search", "_id=kh-bed").await;
     assert_eq!(ids(&definitions), ["kh-bed"]);
 }
