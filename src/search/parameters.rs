@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::fhir::json::Json;
-use crate::profile::{Definitions, SearchKind};
-use crate::store::{Derived, Inherited, Reference, Table};
+use crate::profile::{Definitions, SearchComponent, SearchKind, SearchParameter};
+use crate::store::{Derived, Inherited, Reference, Table, parameter_id};
 
 /// All parameters of all types of the definitions.
 #[derive(Debug, Default)]
@@ -41,8 +41,13 @@ pub struct Component {
 
 impl Parameters {
     /// Compiles the parameters of every type that the definitions serve, and of those that chains can reach.
-    pub fn compile(_definitions: &Definitions) -> Parameters {
-        Parameters::default()
+    pub fn compile(definitions: &Definitions) -> Parameters {
+        let of = |rtype: &str| {
+            let defined = definitions.search_parameters(rtype);
+            defined.iter().map(|one| parameter(rtype, one, defined)).collect()
+        };
+        let served = definitions.served_types().iter();
+        Parameters { types: served.map(|served| (served.name.clone(), of(&served.name))).collect() }
     }
 
     /// The parameters of a type, by code.
@@ -62,5 +67,39 @@ impl Parameters {
     /// What a resource refers to under one of its reference parameters, or under any of them.
     pub fn references(&self, _rtype: &str, _code: Option<&str>, _resource: &Json) -> Vec<Reference> {
         Vec::new()
+    }
+}
+
+fn parameter(rtype: &str, defined: &SearchParameter, all: &[SearchParameter]) -> Parameter {
+    let code = defined.code.as_str();
+    let component = |part: &SearchComponent| {
+        let meant = all.iter().find(|one| one.url == part.definition)?;
+        Some(Component { code: meant.code.clone(), kind: meant.kind })
+    };
+    let table = match (rtype, code, defined.kind) {
+        ("Location", "available" | "vacancy", _) => Table::Vacancy,
+        ("Location", "as-of", _) => Table::AsOf,
+        (_, _, SearchKind::Special) => Table::Position,
+        (_, _, SearchKind::Date) => Table::Date,
+        (_, _, SearchKind::Number | SearchKind::Quantity) => Table::Quantity,
+        (_, _, SearchKind::String) => Table::String,
+        (_, _, SearchKind::Reference) => Table::Reference,
+        (_, _, SearchKind::Token | SearchKind::Uri | SearchKind::Composite) => Table::Token,
+    };
+    let inherited = match (rtype, code) {
+        ("Location", "near") => Inherited::FromFacility,
+        ("Location", "bed-function" | "admittable-sex" | "capability") => Inherited::FromWard,
+        _ => Inherited::No,
+    };
+    Parameter {
+        code: code.to_owned(),
+        kind: defined.kind,
+        url: defined.url.clone(),
+        id: parameter_id(rtype, code),
+        digest: String::new(),
+        targets: defined.targets.clone(),
+        components: defined.components.iter().filter_map(component).collect(),
+        table,
+        inherited,
     }
 }
