@@ -19,7 +19,6 @@ mod composite;
 mod condition;
 mod conditional;
 mod cost;
-mod first;
 mod include;
 mod name;
 mod pairs;
@@ -41,7 +40,6 @@ use crate::search::request::{Ignored, Near, SearchRequest, TypeRequest};
 use crate::store::{Condition, Indexed, Patterns};
 
 pub use conditional::read_criteria;
-pub use first::{Parsed, criteria_of, parse_query};
 pub use pairs::split_query;
 
 use name::Name;
