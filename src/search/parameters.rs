@@ -55,6 +55,11 @@ impl Parameters {
         self.types.get(rtype).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Every parameter, with its type.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Parameter)> {
+        self.types.iter().flat_map(|(rtype, all)| all.iter().map(move |parameter| (rtype.as_str(), parameter)))
+    }
+
     pub fn find(&self, rtype: &str, code: &str) -> Option<&Parameter> {
         self.of(rtype).iter().find(|parameter| parameter.code == code)
     }
