@@ -126,8 +126,8 @@ impl<'a> Reader<'a> {
 
     /// Adds what a parameter asks of each type; `false` where one of the types does not have it.
     fn criterion(&self, request: &mut SearchRequest, name: &str, value: &str) -> Result<bool> {
-        refuse_non_feature(name)?;
         let read = Name::read(name)?;
+        refuse_non_feature(name, read.code())?;
         if !request.types.iter().all(|searched| self.knows(searched.rtype.as_str(), &read)) {
             return Ok(false);
         }
@@ -154,11 +154,10 @@ fn bounded(pairs: &[(String, String)]) -> Result<()> {
     }
 }
 
-fn refuse_non_feature(name: &str) -> Result<()> {
-    let code = name.split([':', '.']).next().unwrap_or_default();
+fn refuse_non_feature(whole: &str, code: &str) -> Result<()> {
     match NON_FEATURES.contains(&code) {
         true => Err(refusal::name(
-            name,
+            whole,
             IssueCode::NotSupported,
             "このサーバーでは使えません。無視すると結果が変わるため、受け付けません。",
             "it is not supported here, and leaving it out would change the answer. Search without it.",

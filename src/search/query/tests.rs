@@ -497,7 +497,9 @@ fn sorting_takes_keys_in_order() {
     };
     let beds = SortBy::Indexed { table: Table::Vacancy, param: 0, inherited: Inherited::No };
     assert_eq!(request.types[0].sort, [key(beds, true), key(distance, false)]);
-    for bad in ["near", "_score", "vacancy", "nonsense", "name,", "--name", "name:exact", "_id,_id,_id,_id,_id,_id"] {
+    for bad in
+        ["near", "_score", "vacancy", "nonsense", "_text", "name,", "--name", "name:exact", "_id,_id,_id,_id,_id,_id"]
+    {
         refused("Location", &format!("_sort={bad}"));
     }
     refused("Location", "_sort:desc=name");

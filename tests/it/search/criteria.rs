@@ -19,6 +19,7 @@ both!(
     last_updated_takes_prefixes_and_any_precision,
     identifier_is_known_where_the_type_has_it,
     unsupported_modifiers_are_refused,
+    parameters_that_are_not_offered_are_refused,
 );
 
 async fn search_answers_matches_with_full_urls_and_a_self_link(app: &TestApp) {
@@ -206,4 +207,12 @@ async fn unsupported_modifiers_are_refused(app: &TestApp) {
         app.get(&format!("Location?{query}")).await.expect_refusal(400);
     }
     app.get("StructureDefinition?url:contains=x").await.expect_refusal(400);
+}
+
+/// R4 lets a server ignore them; the answer would not be what was asked for.
+async fn parameters_that_are_not_offered_are_refused(app: &TestApp) {
+    for name in ["_filter", "_text", "_content", "_list", "_query", "_contained"] {
+        let refused = app.get(&format!("Location?{name}=x")).await.expect_refusal(400);
+        assert_eq!(refused["issue"][0]["code"], "not-supported", "{name}");
+    }
 }

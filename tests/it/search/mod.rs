@@ -5,6 +5,7 @@ mod control;
 mod criteria;
 mod definitions;
 mod include;
+mod kinds;
 mod near;
 mod paging;
 mod system;

@@ -7,7 +7,11 @@ use crate::both;
 
 use super::ids;
 
-both!(matches_say_how_far_they_are, the_nearest_come_first_where_it_is_asked);
+both!(
+    matches_say_how_far_they_are,
+    the_nearest_come_first_where_it_is_asked,
+    a_corner_of_the_box_is_not_within_the_circle,
+);
 
 /// Places north of 34.7°: a degree of latitude is 111.195 km.
 async fn places(app: &TestApp) {
@@ -56,4 +60,16 @@ async fn the_nearest_come_first_where_it_is_asked(app: &TestApp) {
     assert_eq!(distances(&bundle), [1.112, 5.56, 11.12]);
     let paged = super::pages(app, "Location?near=34.7|135.5|50|km&_sort=-near&_count=1", async |_| ()).await;
     assert_eq!(paged.concat(), ["far", "middle", "near"]);
+}
+
+async fn a_corner_of_the_box_is_not_within_the_circle(app: &TestApp) {
+    // 10 km north and 10 km east of the centre, both within the box of 10.1 km; together they are 14 km away.
+    for (id, latitude, longitude) in [("north", 34.79, 135.5), ("east", 34.7, 135.609), ("corner", 34.79, 135.609)] {
+        let mut body = location(id, "病院");
+        body["position"] = json!({"latitude": latitude, "longitude": longitude});
+        app.put(&format!("Location/{id}"), &body).await.expect(201);
+    }
+    let found = |km: &str| format!("Location?near=34.7|135.5|{km}|km");
+    assert_eq!(ids(&app.get(&found("10.1")).await.expect(200)), ["north", "east"]);
+    assert_eq!(ids(&app.get(&found("14.5")).await.expect(200)), ["north", "east", "corner"]);
 }
