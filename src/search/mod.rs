@@ -1,12 +1,14 @@
 //! Search: the parameters of a request read into criteria, and the index rows that answer them. No SQL.
 
+mod composite;
 mod extract;
+mod fold;
 mod parameters;
 mod query;
 mod request;
 mod value;
 
-pub use extract::{identifier_tokens, literal_references};
+pub use extract::literal_references;
 pub use parameters::{Component, Parameter, Parameters};
 pub use query::{Parsed, Scope, criteria_of, parse_query, read, read_criteria, split_query};
 pub use request::{Ignored, Include, Near, SearchRequest, TypeRequest};
