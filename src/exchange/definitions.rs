@@ -7,9 +7,12 @@ use crate::error::{Error, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::json::{Limits, parse};
+use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{ConformanceResource, Definitions};
 use crate::search::{Parameters, TypeRequest};
-use crate::store::{Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches};
+use crate::store::{
+    Condition, Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches,
+};
 
 use super::Gateway;
 
@@ -63,8 +66,8 @@ impl Gateway {
     }
 
     /// A page of the definitions that match.
-    pub(super) fn find_definitions(&self, request: &TypeRequest, after: Option<&Place>, count: usize) -> Found {
-        let mut all = self.matching_definitions(request);
+    pub(super) fn find_definitions(&self, request: &TypeRequest, after: Option<&Place>, count: usize) -> Result<Found> {
+        let mut all = self.matching_definitions(request)?;
         all.sort_by(|left, right| order(&request.sort, left, right));
         let passed = match after.map(|place| place.values.as_slice()) {
             Some([SortValue::Text(id)]) => {
@@ -81,18 +84,39 @@ impl Gateway {
             let body = texts.get(one.at).map(|resource| resource.text.clone());
             Hit { version: Version { key: one.key.clone(), version: 1, at: NEVER, body }, metres: None }
         };
-        Found { hits: page.into_iter().map(hit).collect(), next, cut: false }
+        Ok(Found { hits: page.into_iter().map(hit).collect(), next, cut: false })
     }
 
-    pub(super) fn count_definitions(&self, request: &TypeRequest) -> i64 {
-        i64::try_from(self.matching_definitions(request).len()).unwrap_or(i64::MAX)
+    pub(super) fn count_definitions(&self, request: &TypeRequest) -> Result<i64> {
+        Ok(i64::try_from(self.matching_definitions(request)?.len()).unwrap_or(i64::MAX))
     }
 
-    fn matching_definitions(&self, request: &TypeRequest) -> Vec<&Indexed> {
+    fn matching_definitions(&self, request: &TypeRequest) -> Result<Vec<&Indexed>> {
+        if !request.conditions.iter().all(is_answerable) {
+            return Err(not_of_definitions());
+        }
         let criteria = Criteria { rtype: request.rtype.clone(), conditions: request.conditions.clone() };
         let all = self.definition_index.types.get(request.rtype.as_str()).into_iter().flatten();
-        all.filter(|one| matches(&criteria, one.key.id.as_str(), NEVER, &one.rows)).collect()
+        Ok(all.filter(|one| matches(&criteria, one.key.id.as_str(), NEVER, &one.rows)).collect())
     }
+}
+
+/// Whether a definition's own rows decide it.
+fn is_answerable(condition: &Condition) -> bool {
+    match condition {
+        Condition::LastUpdated(_) => false,
+        Condition::Not(inner) => is_answerable(inner),
+        Condition::AnyOf(alternatives) => alternatives.iter().all(is_answerable),
+        other => other.is_own(),
+    }
+}
+
+fn not_of_definitions() -> Error {
+    Error::bad_request(Issue::error(
+        IssueCode::NotSupported,
+        "定義(StructureDefinition など)の検索では、連鎖、_has、_lastUpdated、階層は使えません。",
+        "Definitions (StructureDefinition and so on) cannot be searched by chains, _has, _lastUpdated or hierarchies.",
+    ))
 }
 
 /// By the keys, resources without a value last, then by id.

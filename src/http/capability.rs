@@ -2,7 +2,8 @@
 
 use crate::exchange::{Enforcement, Gateway};
 use crate::fhir::json::{Json, Object, to_compact};
-use crate::profile::{Interaction, ServedType};
+use crate::profile::{Interaction, SearchKind, ServedType};
+use crate::search::Parameter;
 
 use super::App;
 use super::answer::Answer;
@@ -45,6 +46,7 @@ pub fn statement(gateway: &Gateway) -> Json {
     rest.insert("resource", resources.collect::<Vec<_>>());
     let system = ["transaction", "batch", "history-system", "search-system"];
     rest.insert("interaction", system.map(coded).to_vec());
+    list_common(&mut rest, gateway);
     list_operations(&mut rest, None);
     members.insert("rest", vec![Json::Object(rest)]);
     statement
@@ -96,7 +98,7 @@ fn resource(gateway: &Gateway, served: &ServedType) -> Json {
     let delete = if served.allows(Interaction::Delete) { "single" } else { "not-supported" };
     resource.insert("conditionalDelete", delete);
     if served.allows(Interaction::SearchType) {
-        resource.insert("searchParam", search_params(gateway, &served.name));
+        list_search(&mut resource, gateway, &served.name);
     }
     list_operations(&mut resource, Some(&served.name));
     resource.into()
@@ -115,17 +117,58 @@ fn list_operations(place: &mut Object, rtype: Option<&str>) {
     }
 }
 
-fn search_params(gateway: &Gateway, rtype: &str) -> Vec<Json> {
-    let is_held = !gateway.is_definition(rtype);
-    let params = match is_held {
-        true => gateway.stored_parameters(rtype),
-        false => vec![("_id", "token"), ("url", "uri")],
+/// What a search of the type can ask, and what can come with its matches (R4 `capabilitystatement.html`).
+fn list_search(resource: &mut Object, gateway: &Gateway, rtype: &str) {
+    let parameters = gateway.search_parameters(rtype);
+    let listed: Vec<Json> = parameters.iter().map(|parameter| listed(parameter)).collect();
+    if !listed.is_empty() {
+        resource.insert("searchParam", listed);
+    }
+    if gateway.is_definition(rtype) {
+        return;
+    }
+    let leads_out = |parameter: &&&Parameter| parameter.kind == SearchKind::Reference;
+    let includes = parameters.iter().filter(leads_out).map(|parameter| format!("{rtype}:{}", parameter.code));
+    resource.insert("searchInclude", texts(std::iter::once("*".to_owned()).chain(includes)));
+    let mut reverse = vec!["*".to_owned()];
+    for source in gateway.searched_types() {
+        let leads_here = |parameter: &&&Parameter| {
+            parameter.kind == SearchKind::Reference && parameter.targets.iter().any(|target| target == rtype)
+        };
+        let parameters = gateway.search_parameters(source.as_str());
+        reverse.extend(parameters.iter().filter(leads_here).map(|parameter| format!("{source}:{}", parameter.code)));
+    }
+    resource.insert("searchRevInclude", texts(reverse.into_iter()));
+}
+
+/// What can be asked of all types at once.
+fn list_common(rest: &mut Object, gateway: &Gateway) {
+    let types = gateway.searched_types();
+    let Some(first) = types.first() else { return };
+    let everywhere = |parameter: &&Parameter| {
+        types.iter().all(|rtype| {
+            gateway.parameters.find(rtype.as_str(), &parameter.code).is_some_and(|other| other.kind == parameter.kind)
+        })
     };
-    let param = |(name, kind): (&str, &str)| {
-        let mut param = Object::new();
-        param.insert("name", name);
-        param.insert("type", kind);
-        Json::Object(param)
-    };
-    params.into_iter().map(param).collect()
+    let mut common: Vec<Json> =
+        gateway.search_parameters(first.as_str()).into_iter().filter(everywhere).map(listed).collect();
+    let mut by_type = Object::new();
+    by_type.insert("name", "_type");
+    by_type.insert("type", "token");
+    common.push(Json::Object(by_type));
+    rest.insert("searchParam", common);
+}
+
+fn listed(parameter: &Parameter) -> Json {
+    let mut listed = Object::new();
+    listed.insert("name", parameter.code.as_str());
+    if !parameter.url.is_empty() {
+        listed.insert("definition", parameter.url.as_str());
+    }
+    listed.insert("type", parameter.kind.code());
+    Json::Object(listed)
+}
+
+fn texts(all: impl Iterator<Item = String>) -> Vec<Json> {
+    all.map(|text| Json::from(text.as_str())).collect()
 }

@@ -24,6 +24,22 @@ pub enum SearchKind {
     Special,
 }
 
+impl SearchKind {
+    pub fn code(self) -> &'static str {
+        match self {
+            SearchKind::Number => "number",
+            SearchKind::Date => "date",
+            SearchKind::String => "string",
+            SearchKind::Token => "token",
+            SearchKind::Reference => "reference",
+            SearchKind::Composite => "composite",
+            SearchKind::Quantity => "quantity",
+            SearchKind::Uri => "uri",
+            SearchKind::Special => "special",
+        }
+    }
+}
+
 /// One search parameter of one type.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SearchParameter {

@@ -7,7 +7,7 @@ use crate::fhir::fhirpath::{Expression, Node};
 use crate::fhir::json::Json;
 use crate::profile::{SearchKind, SearchParameter};
 use crate::search::extract::{Collector, collect};
-use crate::store::{Derived, Token, parameter_id};
+use crate::store::{Derived, parameter_id};
 
 use super::parameters::{Component, evaluated};
 

@@ -8,8 +8,8 @@ mod query;
 mod request;
 mod value;
 
-pub use extract::literal_references;
+pub use extract::{identifier_tokens, literal_references};
 pub use parameters::{Component, Parameter, Parameters};
-pub use query::{Parsed, Scope, criteria_of, parse_query, read, read_criteria, split_query};
+pub use query::{NON_FEATURES, Scope, read, read_criteria, split_query};
 pub use request::{Ignored, Include, Near, SearchRequest, TypeRequest};
 pub use value::date::date_range;

@@ -16,8 +16,11 @@ use super::composite::Composite;
 /// Changes when rows are made in another way than before: rows of the old way are not whole.
 const EXTRACTION: &str = "1";
 
-/// Parameters that are not served here: what the store answers by itself comes first, then non-features.
-const LEFT_OUT: [&str; 7] = ["_id", "_lastUpdated", "_content", "_text", "_query", "_list", "_filter"];
+/// Parameters that are not served here.
+const LEFT_OUT: [&str; 5] = ["_content", "_text", "_query", "_list", "_filter"];
+
+/// What the store answers without rows.
+const WITHOUT_ROWS: [&str; 2] = ["_id", "_lastUpdated"];
 
 /// What a Bundle holds is no reference to a resource of this server.
 const OF_BUNDLES: [&str; 2] = ["composition", "message"];
@@ -94,6 +97,11 @@ impl Parameters {
         self.types.get(rtype).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Every parameter with its type.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Parameter)> {
+        self.types.iter().flat_map(|(rtype, all)| all.iter().map(move |one| (rtype.as_str(), one)))
+    }
+
     pub fn find(&self, rtype: &str, code: &str) -> Option<&Parameter> {
         self.of(rtype).iter().find(|parameter| parameter.code == code)
     }
@@ -144,6 +152,7 @@ impl Parameter {
         let table = table_of(source);
         let way = match (table, source.kind) {
             (Table::Vacancy | Table::AsOf, _) => Way::None,
+            _ if WITHOUT_ROWS.contains(&source.code.as_str()) => Way::None,
             (_, SearchKind::Composite) => Way::Composite(Composite::compile(rtype, source, &components)?),
             _ => way(definitions, rtype, source)?,
         };

@@ -9,7 +9,7 @@ use kakehashi::definitions::built_in;
 use kakehashi::exchange::{Gateway, Policy, RequestLimits};
 use kakehashi::http::{App, Site, router, serve};
 use kakehashi::profile::{Definitions, Settings};
-use kakehashi::store::{Database, WriterSettings, migrate};
+use kakehashi::store::{Database, SearchLimits, WriterSettings, migrate};
 use serde_json::{Value, json};
 
 /// Runs each test on both databases: `both!(name, …)` makes `name::sqlite` and `name::postgres`.
@@ -113,10 +113,27 @@ impl TestApp {
         TestApp::with_policy(&self.database_url, WriterSettings::default(), definitions(), policy).await
     }
 
+    /// Another gateway on this one's database, whose searches may cost less.
+    pub async fn limited(&self, search: SearchLimits) -> TestApp {
+        let limits = RequestLimits { search, ..RequestLimits::default() };
+        let policy = Policy::default();
+        TestApp::with_limits(&self.database_url, WriterSettings::default(), definitions(), policy, limits).await
+    }
+
     async fn with_policy(url: &str, writing: WriterSettings, definitions: Arc<Definitions>, policy: Policy) -> TestApp {
+        let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
+        TestApp::with_limits(url, writing, definitions, policy, limits).await
+    }
+
+    async fn with_limits(
+        url: &str,
+        writing: WriterSettings,
+        definitions: Arc<Definitions>,
+        policy: Policy,
+        limits: RequestLimits,
+    ) -> TestApp {
         let database = Database::open(url).await.unwrap();
         migrate(&database, url).await.unwrap();
-        let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
         let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), limits, writing).unwrap();
         let gateway = Arc::new(gateway.with_policy(policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,6 +13,7 @@ both!(
     every_listed_interaction_works_and_every_other_is_405,
     conditional_interactions_work_where_they_are_listed,
     every_listed_search_parameter_is_known,
+    every_parameter_of_the_whole_system_is_known,
     read_only_types_answer_their_definitions,
     system_interactions_are_those_listed,
     a_method_that_a_path_does_not_have_is_405_with_allow,
@@ -126,21 +127,69 @@ async fn conditional_interactions_work_where_they_are_listed(app: &TestApp) {
     }
 }
 
+/// A value that a parameter of the kind can have.
+fn sample(kind: &str, name: &str) -> &'static str {
+    match (kind, name) {
+        ("date", _) => "ge2026",
+        ("number" | "quantity", _) => "1",
+        ("special", "near") => "34.78|135.47|10|km",
+        ("composite", "vacancy") => "female$ge1",
+        _ => "x",
+    }
+}
+
+/// The values of a composite's parts.
+fn composite(app: &TestApp, rtype: &str, name: &str) -> String {
+    let parameter = app.gateway.parameters.find(rtype, name).unwrap();
+    let kind = |part: &kakehashi::search::Component| sample(part.kind.code(), &part.code);
+    parameter.components.iter().map(kind).collect::<Vec<_>>().join("$")
+}
+
+async fn strict(app: &TestApp, query: &str) -> Answer {
+    app.request("GET", query).header("Prefer", "handling=strict").send().await
+}
+
 async fn every_listed_search_parameter_is_known(app: &TestApp) {
     for resource in resources(app).await {
         let rtype = name(&resource);
-        for param in resource["searchParam"].as_array().unwrap() {
-            let value = if param["type"] == "date" { "2026" } else { "x" };
-            let query = format!("{rtype}?{}={value}", param["name"].as_str().unwrap());
-            app.request("GET", &query).header("Prefer", "handling=strict").send().await.expect(200);
+        let listed = resource["searchParam"].as_array().unwrap();
+        assert!(listed.iter().any(|param| param["name"] == "_id"), "{rtype}");
+        for param in listed {
+            let (name, kind) = (param["name"].as_str().unwrap(), param["type"].as_str().unwrap());
+            let value = match (kind, name) {
+                ("composite", other) if other != "vacancy" => composite(app, rtype, name),
+                _ => sample(kind, name).to_owned(),
+            };
+            strict(app, &format!("{rtype}?{name}={value}")).await.expect(200);
+            let sorts = kind != "composite" && kind != "special";
+            if sorts {
+                strict(app, &format!("{rtype}?{name}:missing=true&_sort=-{name}")).await.expect(200);
+            }
         }
-        let identifier = resource["searchParam"].as_array().unwrap().iter().any(|param| param["name"] == "identifier");
-        let strict = app.request("GET", &format!("{rtype}?identifier=x")).header("Prefer", "handling=strict");
-        assert_eq!(strict.send().await.status, if identifier { 200 } else { 400 }, "{rtype}");
+        for (parameter, list) in [("_include", "searchInclude"), ("_revinclude", "searchRevInclude")] {
+            for listed in resource[list].as_array().into_iter().flatten() {
+                strict(app, &format!("{rtype}?{parameter}={}", listed.as_str().unwrap())).await.expect(200);
+            }
+        }
+        let identifier = listed.iter().any(|param| param["name"] == "identifier");
+        assert_eq!(strict(app, &format!("{rtype}?identifier=x")).await.status, if identifier { 200 } else { 400 });
         if identifier && lists(&resource, "create") {
             app.post(rtype, &identified(rtype, "1")).await.expect(201);
             assert_eq!(app.get(&format!("{rtype}?identifier=1")).await.expect(200)["total"], 1, "{rtype}");
         }
+    }
+}
+
+async fn every_parameter_of_the_whole_system_is_known(app: &TestApp) {
+    let statement = app.get("metadata").await.expect(200);
+    let listed = statement["rest"][0]["searchParam"].as_array().unwrap();
+    for wanted in ["_id", "_lastUpdated", "_tag", "_profile", "_security", "_type"] {
+        assert!(listed.iter().any(|param| param["name"] == wanted), "{wanted}");
+    }
+    for param in listed {
+        let (name, kind) = (param["name"].as_str().unwrap(), param["type"].as_str().unwrap());
+        let value = if name == "_type" { "Patient,Task" } else { sample(kind, name) };
+        strict(app, &format!("?{name}={value}")).await.expect(200);
     }
 }
 

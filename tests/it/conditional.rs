@@ -121,7 +121,9 @@ async fn conditions_that_are_not_known_are_refused(app: &TestApp) {
     create_if_none(app, "", &identified("x")).await.expect_refusal(400);
     app.put("Location", &identified("x")).await.expect_refusal(400);
     app.delete("Location").await.expect_refusal(400);
-    app.delete("Location?identifier:not=x").await.expect_refusal(400);
+    for query in ["identifier:exact=x", "partof.name=x", "_has:Task:location:status=x", "near=34.7|135.4|1|km"] {
+        app.delete(&format!("Location?{query}")).await.expect_refusal(400);
+    }
     assert_eq!(total(app, "_summary=count").await, 0);
 }
 

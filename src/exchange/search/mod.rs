@@ -14,9 +14,11 @@ use std::time::Instant as Clock;
 use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceType;
+use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::search::{self, SearchRequest, TypeRequest};
-use crate::store::{self, Criteria, Found, Hit, Place, Search, TypeSearch, Version};
+use crate::profile::SearchKind;
+use crate::search::{self, Parameter, SearchRequest, TypeRequest};
+use crate::store::{self, Criteria, Found, Hit, Place, Search, Table, TypeSearch, Version};
 
 use super::Gateway;
 
@@ -54,36 +56,33 @@ pub struct SearchPage {
     pub told: Vec<Issue>,
 }
 
-/// Search parameters that every resource in the store answers, and their kinds.
-const COMMON: [(&str, &str); 2] = [("_id", "token"), ("_lastUpdated", "date")];
-
 impl Gateway {
-    /// The names and kinds of the parameters by which resources of the type, which is in the store, can be searched.
-    pub fn stored_parameters(&self, rtype: &str) -> Vec<(&'static str, &'static str)> {
-        let defined = self.definitions.search_parameters(rtype);
-        let identifier = defined.iter().any(|parameter| parameter.code == "identifier");
-        COMMON.into_iter().chain(identifier.then_some(("identifier", "token"))).collect()
+    /// The parameters by which resources of the type can be searched, in the order of their names.
+    pub fn search_parameters(&self, rtype: &str) -> Vec<&Parameter> {
+        let dated = !self.is_definition(rtype);
+        let all = self.parameters.of(rtype).iter();
+        all.filter(|parameter| is_served(parameter) && (dated || parameter.code != "_lastUpdated")).collect()
     }
 
-    /// A search's own pairs, read for the types.
-    pub fn read_search(&self, types: &[ResourceType], pairs: &[(String, String)]) -> Result<SearchRequest> {
-        let mut request = SearchRequest::default();
-        for rtype in types {
-            let parsed = search::parse_query(rtype, &self.names(rtype), pairs)?;
-            let conditions = parsed.criteria.conditions;
-            request.types.push(TypeRequest { rtype: rtype.clone(), conditions, sort: Vec::new() });
-            (request.applied, request.ignored) = (parsed.applied, parsed.ignored);
-        }
-        Ok(request)
+    /// A search's own pairs, read for the types. `base`: this server's address; `asked`: the now of the first page.
+    pub fn read_search(
+        &self,
+        types: &[ResourceType],
+        pairs: &[(String, String)],
+        base: &str,
+        asked: Instant,
+    ) -> Result<SearchRequest> {
+        search::read(&self.scope(types, base, asked), pairs)
     }
 
     /// The criteria of a conditional interaction on the type.
     pub(super) fn criteria(&self, rtype: &ResourceType, query: &str) -> Result<Criteria> {
-        search::criteria_of(rtype, &self.names(rtype), query)
+        search::read_criteria(&self.scope(&[], "", self.now()), rtype, query)
     }
 
-    fn names(&self, rtype: &ResourceType) -> Vec<&'static str> {
-        self.stored_parameters(rtype.as_str()).into_iter().map(|(name, _)| name).collect()
+    fn scope<'a>(&'a self, types: &'a [ResourceType], base: &'a str, now: Instant) -> search::Scope<'a> {
+        let (parameters, definitions) = (&*self.parameters, &*self.definitions);
+        search::Scope { types, parameters, definitions, base, now, whole: &whole }
     }
 
     /// The types that searches over the whole system look at, in the order of their answers.
@@ -101,12 +100,8 @@ impl Gateway {
         let answered = self.answer_search(request, wish).await;
         let (millis, limit) = (started.elapsed().as_millis(), self.limits.slow_search.as_millis());
         if limit > 0 && millis >= limit {
-            // The shape alone: values may tell of patients.
-            let types: Vec<&str> = request.types.iter().map(|one| one.rtype.as_str()).collect();
-            let names: Vec<&str> = request.applied.iter().map(|(name, _)| name.as_str()).collect();
             let rows = answered.as_ref().map_or(0, |page| page.matches.len() + page.included.len());
-            let (types, parameters) = (types.join(","), names.join("&"));
-            tracing::warn!(types, parameters, rows, millis, "slow search");
+            tracing::warn!(search = shape(request), rows, millis, "slow search");
         }
         answered
     }
@@ -139,7 +134,7 @@ impl Gateway {
         if let [one] = request.types.as_slice()
             && self.is_definition(one.rtype.as_str())
         {
-            return Ok(self.find_definitions(one, wish.after.as_ref(), count));
+            return self.find_definitions(one, wish.after.as_ref(), count);
         }
         let one = |one: &TypeRequest| TypeSearch { criteria: criteria(one), sort: one.sort.clone() };
         let search = Search {
@@ -155,7 +150,7 @@ impl Gateway {
         if let [one] = request.types.as_slice()
             && self.is_definition(one.rtype.as_str())
         {
-            return Ok(self.count_definitions(one));
+            return self.count_definitions(one);
         }
         let types: Vec<Criteria> = request.types.iter().map(criteria).collect();
         let estimate = wish == TotalWish::Estimate;
@@ -164,8 +159,31 @@ impl Gateway {
     }
 }
 
+fn whole(_: &Parameter) -> Result<()> {
+    Ok(())
+}
+
+/// Whether a search takes it; see `search::query` for those that it refuses.
+fn is_served(parameter: &Parameter) -> bool {
+    let tokens = || parameter.components.iter().any(|part| part.kind == SearchKind::Token);
+    let special = || matches!(parameter.table, Table::Position | Table::Vacancy);
+    match parameter.kind {
+        _ if search::NON_FEATURES.contains(&parameter.code.as_str()) => false,
+        SearchKind::Composite => parameter.components.len() == 2 && tokens(),
+        SearchKind::Special => special(),
+        _ => true,
+    }
+}
+
 fn criteria(one: &TypeRequest) -> Criteria {
     Criteria { rtype: one.rtype.clone(), conditions: one.conditions.clone() }
+}
+
+/// What a search looks like: types, names, modifiers. Values may tell of patients.
+fn shape(request: &SearchRequest) -> String {
+    let types: Vec<&str> = request.types.iter().map(|one| one.rtype.as_str()).collect();
+    let names: Vec<&str> = request.applied.iter().map(|(name, _)| name.as_str()).collect();
+    format!("{}?{}", types.join(","), names.join("&"))
 }
 
 fn cut_short() -> Issue {
@@ -202,5 +220,23 @@ impl Gateway {
             key
         };
         Ok(*self.cursor_key.get_or_init(generate).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_of_a_search_without_its_values() {
+        let one =
+            |name: &str| TypeRequest { rtype: ResourceType::known(name), conditions: Vec::new(), sort: Vec::new() };
+        let applied = [("name:exact", "山田"), ("_has:Task:focus:owner", "Organization/9"), ("_sort", "-birthdate")];
+        let request = SearchRequest {
+            types: vec![one("Patient"), one("Task")],
+            applied: applied.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            ..SearchRequest::default()
+        };
+        assert_eq!(shape(&request), "Patient,Task?name:exact&_has:Task:focus:owner&_sort");
     }
 }

@@ -33,7 +33,7 @@ impl Reader<'_> {
         value: &str,
         depth: usize,
     ) -> Result<Condition> {
-        match *name {
+        let condition = match *name {
             Name::Plain { code: "_id", modifier } => self.id(whole, modifier, value),
             Name::Plain { code: "_lastUpdated", modifier } => self.last_updated(whole, modifier, value),
             Name::Plain { code, modifier } => {
@@ -49,7 +49,8 @@ impl Reader<'_> {
                 check_depth(whole, depth)?;
                 self.has(whole, rtype, (source, code), rest, value, depth + 1)
             }
-        }
+        };
+        self.charge(whole, condition?)
     }
 
     fn chain(
@@ -81,7 +82,7 @@ impl Reader<'_> {
                 found.push(last);
                 Ok(Condition::AnyOf(found))
             }
-            _ => Err(refusal::unknown(whole, &parameter.targets.join(", "), first_code(&next))),
+            _ => Err(refusal::unknown(whole, &some_of(&parameter.targets), next.code())),
         }
     }
 
@@ -108,9 +109,8 @@ impl Reader<'_> {
     }
 
     fn next_name<'n>(&self, whole: &str, rest: &'n str) -> Result<Name<'n>> {
-        super::refuse_non_feature(rest)?;
         let next = Name::read(rest)?;
-        match first_code(&next).is_empty() {
+        match next.code().is_empty() {
             true => Err(refusal::name(
                 whole,
                 IssueCode::Invalid,
@@ -123,6 +123,7 @@ impl Reader<'_> {
 
     /// A parameter of a type, whole in the index.
     pub(super) fn parameter(&self, whole: &str, rtype: &str, code: &str) -> Result<&Parameter> {
+        super::refuse_non_feature(whole, code)?;
         let found = self.scope.parameters.find(rtype, code).ok_or_else(|| refusal::unknown(whole, rtype, code))?;
         (self.scope.whole)(found)?;
         Ok(found)
@@ -173,21 +174,20 @@ pub fn points_to(parameter: &Parameter, rtype: &str) -> bool {
     parameter.targets.is_empty() || parameter.targets.iter().any(|target| target == rtype || target == "Resource")
 }
 
-fn first_code<'n>(name: &Name<'n>) -> &'n str {
-    match *name {
-        Name::Plain { code, .. } | Name::Chain { code, .. } | Name::Has { code, .. } => code,
-    }
-}
-
 fn cannot_point(whole: &str, parameter: &Parameter, rtype: &str) -> crate::error::Error {
     let (code, rtype) = (&parameter.code, refusal::shown(rtype));
-    let some: Vec<&str> = parameter.targets.iter().take(10).map(String::as_str).collect();
-    let more = if parameter.targets.len() > some.len() { " …" } else { "" };
-    let targets = format!("{}{more}", some.join(", "));
+    let targets = some_of(&parameter.targets);
     refusal::name(
         whole,
         IssueCode::Invalid,
         &format!("{code} は {rtype} を指せません。指せるのは {targets} です。"),
         &format!("{code} cannot point to {rtype}, only to {targets}."),
     )
+}
+
+/// The first few types.
+fn some_of(types: &[String]) -> String {
+    const FEW: usize = 10;
+    let more = if types.len() > FEW { ", …" } else { "" };
+    format!("{}{more}", types.get(..FEW).unwrap_or(types).join(", "))
 }

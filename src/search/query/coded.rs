@@ -20,7 +20,6 @@ impl Reader<'_> {
                 .expand(&ValueSetRef::Url(&canonical), &ExpandRequest::default())
                 .map_err(|refusal| undecided(whole, &refusal))?;
             // A code without a system, such as a status, has the system of its value set by implication.
-            self.spend(whole, expansion.codes.len())?;
             for member in expansion.codes {
                 found.push(token::exact(&member.system, &member.code));
                 found.push(token::exact("", &member.code));
@@ -53,7 +52,6 @@ impl Reader<'_> {
             };
             let definitions = self.scope.definitions;
             let codes = definitions.related_codes(&system, &code, below).map_err(|why| undecided(whole, &why))?;
-            self.spend(whole, codes.len())?;
             for code in codes {
                 found.push(token::exact(&system, &code));
             }

@@ -13,7 +13,8 @@ use crate::store::{
     Condition, Indexed, Inherited, Patterns, QuantityPattern, ReferencePattern, Table, TokenPattern, parameter_id,
 };
 
-use super::{HIERARCHIES, Reader, VALUE, refusal};
+use super::cost::too_many;
+use super::{ALTERNATIVES, HIERARCHIES, Reader, VALUE, refusal};
 
 impl Reader<'_> {
     pub(super) fn condition(
@@ -46,9 +47,10 @@ impl Reader<'_> {
 
     /// The alternatives of a value, still escaped.
     pub(super) fn alternatives<'v>(&self, whole: &str, value: &'v str) -> Result<Vec<&'v str>> {
-        // As many as there are commas at most: that costs nothing to know.
         let values = split(value, ',');
-        self.spend(whole, values.len())?;
+        if values.len() > ALTERNATIVES {
+            return Err(too_many(whole));
+        }
         if values.iter().any(|value| value.is_empty()) {
             return Err(refusal::value(
                 whole,
@@ -168,8 +170,6 @@ impl Reader<'_> {
                 each(values, |value| Ok(reference::patterns(reference::read(whole, value, base)?, &types, base)))?
             }
         };
-        // An id may stand for many types.
-        self.spend(whole, patterns.len().saturating_sub(values.len()))?;
         Ok(of(parameter, Patterns::References(patterns)))
     }
 

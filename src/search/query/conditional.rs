@@ -19,8 +19,8 @@ pub fn read_criteria(scope: &Scope<'_>, rtype: &ResourceType, query: &str) -> Re
     super::bounded(&pairs)?;
     let reader = Reader::new(scope);
     let conditions = pairs.iter().map(|(name, value)| {
-        super::refuse_non_feature(name)?;
         let read = Name::read(name)?;
+        super::refuse_non_feature(name, read.code())?;
         if !reader.knows(rtype.as_str(), &read) {
             return Err(not_known(rtype, name));
         }

@@ -18,12 +18,15 @@ mod coded;
 mod composite;
 mod condition;
 mod conditional;
-mod first;
+mod cost;
 mod include;
 mod name;
 mod pairs;
 pub mod refusal;
 mod sort;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 
@@ -37,7 +40,6 @@ use crate::search::request::{Ignored, Near, SearchRequest, TypeRequest};
 use crate::store::{Condition, Indexed, Patterns};
 
 pub use conditional::read_criteria;
-pub use first::{Parsed, criteria_of, parse_query};
 pub use pairs::split_query;
 
 use name::Name;
@@ -47,6 +49,9 @@ const PARAMETERS: usize = 100;
 
 /// Alternatives that a search may have in all, each once for every type that it is asked of.
 const ALTERNATIVES: usize = 2_000;
+
+/// Alternatives of one parameter, but for `_id`: SQLite joins no more.
+const PATTERNS: usize = 500;
 
 /// References that are followed one after the other.
 const CHAIN: usize = 6;
@@ -58,7 +63,7 @@ const VALUE: usize = 4_096;
 const HIERARCHIES: [(&str, &str); 2] = [("Location", "partof"), ("Organization", "partof")];
 
 /// Parameters that are not served (see above).
-const NON_FEATURES: [&str; 7] = ["_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType"];
+pub const NON_FEATURES: [&str; 7] = ["_text", "_content", "_list", "_filter", "_query", "_contained", "_containedType"];
 
 /// What a query is read against.
 #[derive(Clone, Copy)]
@@ -121,8 +126,8 @@ impl<'a> Reader<'a> {
 
     /// Adds what a parameter asks of each type; `false` where one of the types does not have it.
     fn criterion(&self, request: &mut SearchRequest, name: &str, value: &str) -> Result<bool> {
-        refuse_non_feature(name)?;
         let read = Name::read(name)?;
+        refuse_non_feature(name, read.code())?;
         if !request.types.iter().all(|searched| self.knows(searched.rtype.as_str(), &read)) {
             return Ok(false);
         }
@@ -135,19 +140,6 @@ impl<'a> Reader<'a> {
             searched.conditions.push(condition);
         }
         Ok(true)
-    }
-
-    /// Takes from what the search may still ask.
-    fn spend(&self, name: &str, alternatives: usize) -> Result<()> {
-        let left = self.left.get().checked_sub(alternatives).ok_or_else(|| {
-            refusal::too_costly(
-                name,
-                &format!("検索全体の値が {ALTERNATIVES} を超えます。検索を分けてください。"),
-                &format!("the search asks for more than {ALTERNATIVES} values in all. Split it."),
-            )
-        })?;
-        self.left.set(left);
-        Ok(())
     }
 }
 
@@ -162,11 +154,10 @@ fn bounded(pairs: &[(String, String)]) -> Result<()> {
     }
 }
 
-fn refuse_non_feature(name: &str) -> Result<()> {
-    let code = name.split([':', '.']).next().unwrap_or_default();
+fn refuse_non_feature(whole: &str, code: &str) -> Result<()> {
     match NON_FEATURES.contains(&code) {
         true => Err(refusal::name(
-            name,
+            whole,
             IssueCode::NotSupported,
             "このサーバーでは使えません。無視すると結果が変わるため、受け付けません。",
             "it is not supported here, and leaving it out would change the answer. Search without it.",

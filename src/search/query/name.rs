@@ -43,6 +43,13 @@ impl<'a> Name<'a> {
             None => Name::Plain { code, modifier },
         })
     }
+
+    /// The parameter that it begins with; of `_has`, the reference.
+    pub fn code(&self) -> &'a str {
+        match *self {
+            Name::Plain { code, .. } | Name::Chain { code, .. } | Name::Has { code, .. } => code,
+        }
+    }
 }
 
 /// Refuses what follows too many references.

@@ -54,7 +54,7 @@ pub fn unknown(whole: &str, rtype: &str, code: &str) -> Error {
         whole,
         IssueCode::NotFound,
         &format!("{rtype} に検索パラメータ {code} はありません。"),
-        &format!("{rtype} has no search parameter {code}."),
+        &format!("there is no search parameter {code} of {rtype}."),
     )
 }
 

@@ -4,12 +4,9 @@ use crate::error::Result;
 use crate::fhir::outcome::IssueCode;
 use crate::profile::SearchKind;
 use crate::search::request::{Near, SearchRequest};
-use crate::store::{SortBy, SortKey, Table};
+use crate::store::{MOST_KEYS, SortBy, SortKey, Table};
 
 use super::{Reader, refusal};
-
-/// Keys of one search.
-const KEYS: usize = 5;
 
 impl Reader<'_> {
     /// Adds the keys for each type; `asked` are the `_sort` parameters as they came.
@@ -30,11 +27,11 @@ impl Reader<'_> {
                 }
             }
         }
-        if request.types.iter().any(|searched| searched.sort.len() > KEYS) {
+        if request.types.iter().any(|searched| searched.sort.len() > MOST_KEYS) {
             return Err(refusal::too_costly(
                 "_sort",
-                &format!("並べ替えの項目は {KEYS} までです。"),
-                &format!("a search is sorted by at most {KEYS} keys."),
+                &format!("並べ替えの項目は {MOST_KEYS} までです。"),
+                &format!("a search is sorted by at most {MOST_KEYS} keys."),
             ));
         }
         Ok(())

@@ -15,6 +15,10 @@ both!(
     strict_handling_refuses_unknown_parameters,
     a_search_by_post_is_the_search_by_get,
     format_in_the_body_of_a_search_is_honoured,
+    the_self_link_lists_what_was_applied,
+    contradictions_are_refused,
+    a_page_has_its_limit,
+    a_search_answers_head,
 );
 
 async fn totals_count_matches_and_can_be_left_out(app: &TestApp) {
@@ -85,7 +89,7 @@ async fn a_search_by_post_is_the_search_by_get(app: &TestApp) {
     let parts = post("Location/_search", "_elements=name&_id=b").await;
     assert_eq!(parts["entry"][0]["resource"].get("identifier"), None);
     app.request("POST", "Location/_search").raw("application/fhir+json", "{}").send().await.expect_refusal(415);
-    app.request("POST", "Location/_search").raw(form, "_id:not=a").send().await.expect_refusal(400);
+    app.request("POST", "Location/_search").raw(form, "_id:exact=a").send().await.expect_refusal(400);
     let definitions = post("StructureDefinition/_search", "_id=kh-bed").await;
     assert_eq!(ids(&definitions), ["kh-bed"]);
 }
@@ -101,4 +105,63 @@ async fn format_in_the_body_of_a_search_is_honoured(app: &TestApp) {
     post("*/*", "Location/_search?_format=json", "_format=xml").await.expect(200);
     let plain = app.request("POST", "Location/_search").header("Accept", "text/html").raw("text/plain", "_format=json");
     plain.send().await.expect_refusal(406);
+}
+
+async fn the_self_link_lists_what_was_applied(app: &TestApp) {
+    place(app, "a", Some("urn:s"), "1").await;
+    let form = "application/x-www-form-urlencoded";
+    for (query, applied) in [
+        ("", ""),
+        ("_id=a&nothing=1&_count=5", "?_id=a&_count=5"),
+        (
+            "_count=5&_id=a,b&_sort=-_id&_include=Location:partof",
+            "?_id=a,b&_sort=-_id&_include=Location:partof&_count=5",
+        ),
+        ("_count=99999", "?_count=1000"),
+        ("_summary=count&_id=a", "?_id=a&_summary=count"),
+        ("_elements=name&_total=none&_maxresults=3", "?_elements=name&_total=none&_maxresults=3"),
+        ("_format=json&_pretty=true&_id=a", "?_id=a"),
+        ("identifier=urn:s%7C1%26", "?identifier=urn:s|1%26"),
+    ] {
+        let expected = format!("{}/Location{applied}", app.base);
+        let got = app.get(&format!("Location?{query}")).await.expect(200);
+        assert_eq!(link(&got, "self"), Some(expected.as_str()), "{query}");
+        let posted = app.request("POST", "Location/_search").raw(form, query).send().await.expect(200);
+        assert_eq!(link(&posted, "self"), Some(expected.as_str()), "{query}");
+        let again = app.get(&super::under_base(app, &expected)).await.expect(200);
+        assert_eq!(ids(&again), ids(&got), "the link finds the same: {query}");
+    }
+}
+
+async fn contradictions_are_refused(app: &TestApp) {
+    for (query, name) in [
+        ("_count=1&_count=2", "_count"),
+        ("_total=none&_total=accurate", "_total"),
+        ("_summary=true&_summary=false", "_summary"),
+        ("_maxresults=1&_maxresults=2", "_maxresults"),
+        ("_elements=name&_summary=true", "_elements"),
+        ("_summary=some", "_summary"),
+    ] {
+        let refused = app.get(&format!("Location?{query}")).await.expect_refusal(400);
+        assert_eq!(refused["issue"][0]["expression"][0], format!("http.name:{name}"), "{query}");
+    }
+    app.get("Location?_count=2&_count=2").await.expect(200);
+    let merged = app.request("POST", "Location/_search?_count=1");
+    merged.raw("application/x-www-form-urlencoded", "_count=2").send().await.expect_refusal(400);
+}
+
+async fn a_page_has_its_limit(app: &TestApp) {
+    for n in 0..60 {
+        app.put(&format!("Location/p{n}"), &location(&format!("p{n}"), "x")).await.expect(201);
+    }
+    let bundle = app.get("Location").await.expect(200);
+    assert_eq!((ids(&bundle).len(), bundle.get("total")), (50, None), "what is not free is not counted");
+    assert!(link(&bundle, "next").unwrap().contains("?_count=50&_cursor="));
+    assert_eq!(link(&bundle, "self"), Some(format!("{}/Location", app.base).as_str()));
+}
+
+async fn a_search_answers_head(app: &TestApp) {
+    let head = app.request("HEAD", "Location?_id=a").send().await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(app.request("HEAD", "Location?_count=x").send().await.status, 400);
 }

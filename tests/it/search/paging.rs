@@ -181,7 +181,7 @@ async fn parts_of_resources_stay_parts_on_further_pages(app: &TestApp) {
 
 async fn a_search_that_fits_no_link_is_told_so(app: &TestApp) {
     ten(app).await;
-    let body = format!("_count=1&_id=p1,p2{}", ",none".repeat(12_000));
+    let body = format!("_count=1&_id=p1,p2{}", format!(",{}", "n".repeat(60)).repeat(1_000));
     let post = async |body: String| {
         let request = app.request("POST", "Location/_search");
         request.raw("application/x-www-form-urlencoded", body).send().await

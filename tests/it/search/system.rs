@@ -6,7 +6,7 @@ use crate::app::{TestApp, location};
 use crate::both;
 use crate::builders::with_id;
 
-use super::{link, pages};
+use super::{keys, link, pages};
 
 both!(
     all_types_are_searched_at_once,
@@ -25,13 +25,8 @@ async fn fill(app: &TestApp) {
     }
 }
 
-/// `Type/id` of every match, in order.
-fn keys(bundle: &Value) -> Vec<String> {
-    let entries = bundle["entry"].as_array().into_iter().flatten().filter(|entry| entry["search"]["mode"] == "match");
-    let key = |entry: &Value| {
-        format!("{}/{}", entry["resource"]["resourceType"].as_str().unwrap(), entry["resource"]["id"].as_str().unwrap())
-    };
-    entries.map(key).collect()
+fn matches(bundle: &Value) -> Vec<String> {
+    keys(bundle, "match")
 }
 
 fn sorted(mut keys: Vec<String>) -> Vec<String> {
@@ -42,15 +37,15 @@ fn sorted(mut keys: Vec<String>) -> Vec<String> {
 async fn all_types_are_searched_at_once(app: &TestApp) {
     fill(app).await;
     let bundle = app.get("?_id=a").await.expect(200);
-    assert_eq!(sorted(keys(&bundle)), ["Location/a", "Organization/a", "Patient/a"]);
+    assert_eq!(sorted(matches(&bundle)), ["Location/a", "Organization/a", "Patient/a"]);
     assert_eq!(bundle["total"], 3);
     assert_eq!(link(&bundle, "self"), Some(format!("{}?_id=a", app.base).as_str()));
-    assert_eq!(bundle["entry"][0]["fullUrl"], format!("{}/{}", app.base, keys(&bundle)[0]));
-    assert_eq!(keys(&app.get("").await.expect(200)).len(), 5);
+    assert_eq!(bundle["entry"][0]["fullUrl"], format!("{}/{}", app.base, matches(&bundle)[0]));
+    assert_eq!(matches(&app.get("").await.expect(200)).len(), 5);
     let form = "application/x-www-form-urlencoded";
     assert_eq!(app.request("POST", "_search").raw(form, "_id=a").send().await.expect(200), bundle);
     let merged = app.request("POST", "_search?_id=a,b").raw(form, "_type=Location").send().await.expect(200);
-    assert_eq!(keys(&merged), ["Location/a", "Location/b"]);
+    assert_eq!(matches(&merged), ["Location/a", "Location/b"]);
     assert_eq!(app.request("HEAD", "?_id=a").send().await.status, 200);
     app.delete("Patient/a").await.expect(204);
     assert_eq!(app.get("?_id=a&_summary=count").await.expect(200)["total"], 2);
@@ -65,11 +60,11 @@ async fn types_can_be_chosen(app: &TestApp) {
         ("Task", vec![]),
     ] {
         let bundle = app.get(&format!("?_type={types}")).await.expect(200);
-        assert_eq!(keys(&bundle), expected, "{types}");
+        assert_eq!(matches(&bundle), expected, "{types}");
         assert_eq!(link(&bundle, "self"), Some(format!("{}?_type={types}", app.base).as_str()));
     }
     let by_type = app.get("?_type=Location,Patient&_id=a&_total=accurate&_count=1").await.expect(200);
-    assert_eq!((&by_type["total"], keys(&by_type).len()), (&json!(2), 1));
+    assert_eq!((&by_type["total"], matches(&by_type).len()), (&json!(2), 1));
 }
 
 async fn pages_lead_through_all_types(app: &TestApp) {
@@ -98,10 +93,10 @@ async fn a_batch_may_hold_searches_of_all_kinds(app: &TestApp) {
     fill(app).await;
     let entry = |url: &str| json!({"request": {"method": "GET", "url": url}});
     for kind in ["batch", "transaction"] {
-        let urls = ["?_id=a", "Location?_id=a,b&_total=none", "Patient/a/Task"];
+        let urls = ["?_id=a", "Location?_id=a,b&_total=none", "Patient/a/ServiceRequest"];
         let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": urls.map(entry)});
         let answer = app.post("", &bundle).await.expect(200);
-        let found = |at: usize| keys(&answer["entry"][at]["resource"]).len();
+        let found = |at: usize| matches(&answer["entry"][at]["resource"]).len();
         assert_eq!((found(0), found(1), found(2)), (3, 2, 0), "{kind}: {answer}");
     }
 }

@@ -72,7 +72,7 @@ async fn answer(app: &App, ask: &Ask, mut among: Among) -> Result<Answer> {
         choose(app, &mut among, names)?;
     }
     let asked = before.as_ref().map_or(app.gateway.now(), Cursor::asked);
-    let mut request = app.gateway.read_search(&among.types, &pairs)?;
+    let mut request = app.gateway.read_search(&among.types, &pairs, &ask.base, asked)?;
     if let Some(ignored) = request.ignored.first() {
         match before {
             // Other definitions than those of the first page: the search would not be the same.
