@@ -53,6 +53,7 @@ mod reindex;
 mod reload;
 mod schema;
 mod search;
+mod search_oracle;
 mod search_plans;
 mod terminology;
 mod transaction;
