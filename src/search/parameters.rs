@@ -9,12 +9,12 @@ use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
 use crate::profile::{Definitions, SearchKind, SearchParameter};
 use crate::search::extract::{Collector, Element, Path, branches, collect, literal_references};
-use crate::store::{ANY_REFERENCE, Derived, Inherited, Reference, Table, parameter_id};
+use crate::store::{ANY_REFERENCE, Derived, Inherited, Reference, Table, Token, parameter_id};
 
 use super::composite::Composite;
 
 /// Changes when rows are made in another way than before: rows of the old way are not whole.
-const EXTRACTION: &str = "1";
+const EXTRACTION: &str = "2";
 
 /// Parameters that are not served here.
 const LEFT_OUT: [&str; 5] = ["_content", "_text", "_query", "_list", "_filter"];
@@ -39,6 +39,9 @@ pub struct Parameter {
     pub url: String,
     /// [`crate::store::parameter_id`] of type and code.
     pub id: i64,
+    /// The parameter of a token without code that stands for elements which are there and have nothing to be found by, such
+    /// as a reference with a display alone: they are not missing.
+    pub bare: i64,
     /// Changes when what makes the rows changes: index rows made by another definition are not whole.
     pub digest: String,
     /// Types that a reference may point to.
@@ -161,6 +164,7 @@ impl Parameter {
             kind: source.kind,
             url: source.url.clone(),
             id,
+            bare: part("bare"),
             digest: digest(source),
             targets: source.targets.clone(),
             components,
@@ -172,19 +176,40 @@ impl Parameter {
     }
 
     fn rows(&self, resource: &Json, rows: &mut Derived) {
+        let before = self.rows_of_its_table(rows);
+        let mut is_there = false;
         match &self.way {
             Way::Walks(paths) => {
                 for path in paths {
-                    path.walk(resource, &mut |element| collect(&self.collector, element, rows));
+                    path.walk(resource, &mut |element| {
+                        is_there = true;
+                        collect(&self.collector, element, rows);
+                    });
                 }
             }
             Way::Evaluation(expression) => {
                 for json in evaluated(expression, resource, Node::new(resource)) {
+                    is_there = true;
                     collect(&self.collector, json.as_element(), rows);
                 }
             }
             Way::Composite(composite) => composite.rows(resource, rows),
             Way::None => {}
+        }
+        if is_there && self.rows_of_its_table(rows) == before {
+            rows.tokens.insert(Token { param: self.bare, code: String::new(), system: 0 });
+        }
+    }
+
+    fn rows_of_its_table(&self, rows: &Derived) -> usize {
+        match self.table {
+            Table::Token => rows.tokens.len(),
+            Table::Reference => rows.references.len(),
+            Table::Date => rows.dates.len(),
+            Table::Quantity => rows.quantities.len(),
+            Table::String => rows.strings.len(),
+            Table::Position => rows.positions.len(),
+            Table::Vacancy | Table::AsOf => 0,
         }
     }
 }

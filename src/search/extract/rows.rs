@@ -125,7 +125,9 @@ fn dates(element: Element<'_>) -> impl Iterator<Item = (i64, i64)> {
         json if element.type_name == Some("Timing") || json.get("repeat").is_some() || json.get("event").is_some() => {
             let events = json.items("event").iter().filter_map(|event| one(event.as_str()?));
             let bounds = json.get("repeat").and_then(|repeat| period(repeat.get("boundsPeriod")?));
-            events.chain(bounds).collect()
+            // Only the outer limits of a timing count (R4 `search.html#date`).
+            let around = |one: (i64, i64), other: (i64, i64)| (one.0.min(other.0), one.1.max(other.1));
+            events.chain(bounds).reduce(around).into_iter().collect()
         }
         json => period(json).into_iter().collect(),
     };

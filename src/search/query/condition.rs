@@ -289,10 +289,18 @@ fn missing(whole: &str, present: Condition, value: &str) -> Result<Condition> {
     }
 }
 
+/// What is there may have nothing to be found by; then a row of its own says so.
 fn present(parameter: &Parameter) -> Condition {
     let (table, inherited) = (parameter.table, parameter.inherited);
-    let param = if matches!(table, Table::Vacancy | Table::AsOf) { 0 } else { parameter.id };
-    Condition::Present { table, param, inherited }
+    let laid_over = matches!(table, Table::Vacancy | Table::AsOf);
+    let own = Condition::Present { table, param: if laid_over { 0 } else { parameter.id }, inherited };
+    match laid_over || inherited != Inherited::No || parameter.kind == SearchKind::Uri {
+        true => own,
+        false => {
+            let bare = Condition::Present { table: Table::Token, param: parameter.bare, inherited };
+            Condition::AnyOf(vec![own, bare])
+        }
+    }
 }
 
 fn of(parameter: &Parameter, any_of: Patterns) -> Condition {

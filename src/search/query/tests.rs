@@ -336,8 +336,10 @@ fn missing_asks_for_any_row() {
         ("type:missing=false", Table::Token),
         ("organization:missing=false", Table::Reference),
     ] {
-        let param = parameter_id("Location", query.split(':').next().unwrap());
-        assert_eq!(condition("Location", query), present(table, param, Inherited::No), "{query}");
+        let code = query.split(':').next().unwrap();
+        let own = present(table, parameter_id("Location", code), Inherited::No);
+        let bare = present(Table::Token, parameter_id("Location", &format!("{code}:bare")), Inherited::No);
+        assert_eq!(condition("Location", query), Condition::AnyOf(vec![own, bare]), "{query}");
     }
     let near = present(Table::Position, parameter_id("Location", "near"), Inherited::FromFacility);
     assert_eq!(condition("Location", "near:missing=true"), not(near));

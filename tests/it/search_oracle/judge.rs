@@ -13,7 +13,8 @@ use super::world::{Element, Parameter, Resource, World, is_physically};
 
 const REGION: &str = "https://kakehashi.example/fhir";
 
-/// Hierarchies that `:above` and `:below` follow.
+/// What `:above` and `:below` follow, and of which types.
+const HIERARCHIES: [&str; 2] = ["Location", "Organization"];
 const UPWARDS: &str = "partof";
 
 const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
@@ -28,7 +29,7 @@ pub struct Coded {
 /// Where a reference leads.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    Local { rtype: String, id: String, version: Option<String> },
+    Local { rtype: String, id: String, version: Option<String>, by_url: bool },
     Elsewhere { url: String, version: Option<String> },
 }
 
@@ -76,7 +77,8 @@ impl World {
 
     fn points_at(&self, source: &Resource, code: &str, target: &Resource) -> bool {
         self.targets(source, code).iter().any(|found| match found {
-            Target::Local { rtype, id, .. } => *rtype == target.rtype && *id == target.id,
+            // The server joins by references as they are written: one by its own url is found, and not followed.
+            Target::Local { rtype, id, by_url, .. } => !by_url && *rtype == target.rtype && *id == target.id,
             Target::Elsewhere { .. } => false,
         })
     }
@@ -92,15 +94,19 @@ impl World {
 
     fn target(&self, text: &str) -> Target {
         let below = text.strip_prefix(&self.base).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
+        let by_url = below.len() < text.len();
         let parts: Vec<&str> = below.split('/').collect();
         let is_type = |part: &str| part.starts_with(|letter: char| letter.is_ascii_uppercase()) && !part.contains(':');
         match parts.as_slice() {
             [rtype, id] if is_type(rtype) => {
-                Target::Local { rtype: (*rtype).to_owned(), id: (*id).to_owned(), version: None }
+                Target::Local { rtype: (*rtype).to_owned(), id: (*id).to_owned(), version: None, by_url }
             }
-            [rtype, id, "_history", version] if is_type(rtype) => {
-                Target::Local { rtype: (*rtype).to_owned(), id: (*id).to_owned(), version: Some((*version).to_owned()) }
-            }
+            [rtype, id, "_history", version] if is_type(rtype) => Target::Local {
+                rtype: (*rtype).to_owned(),
+                id: (*id).to_owned(),
+                version: Some((*version).to_owned()),
+                by_url,
+            },
             _ => {
                 let cut = text.split_once('|').or_else(|| text.split_once("/_history/"));
                 let (url, version) = cut.map_or((text, None), |(url, version)| (url, Some(version.to_owned())));
@@ -221,13 +227,14 @@ impl World {
             return match found {
                 Target::Local { rtype, id, .. } => {
                     let possible = parameter.targets.is_empty() || parameter.targets.contains(rtype);
+                    let possible = possible && self.served.contains(rtype);
                     id == asked && if only.is_empty() { possible } else { rtype == only }
                 }
                 Target::Elsewhere { .. } => false,
             };
         }
         match (found, self.target(asked)) {
-            (Target::Local { rtype, id, version }, Target::Local { rtype: to, id: of, version: at }) => {
+            (Target::Local { rtype, id, version, .. }, Target::Local { rtype: to, id: of, version: at, .. }) => {
                 *rtype == to && *id == of && at.is_none_or(|at| version.as_ref() == Some(&at))
             }
             (Target::Elsewhere { url, version }, Target::Elsewhere { url: to, version: at }) => {
@@ -239,12 +246,19 @@ impl World {
 
     /// Whether a reference leads to the place or organization that is asked, or to one below (or above) it.
     fn climbs(&self, found: &Target, asked: &str, below: bool) -> bool {
-        let Target::Local { rtype, id, .. } = found else { return false };
+        let Target::Local { rtype, id, by_url: false, .. } = found else { return false };
+        if !HIERARCHIES.contains(&rtype.as_str()) {
+            return false;
+        }
         let asked_id = match self.target(asked) {
             Target::Local { rtype: to, id, .. } if to == *rtype => id,
             Target::Local { .. } => return false,
             Target::Elsewhere { url, .. } => url,
         };
+        // What is not here has no place in a hierarchy.
+        if self.get(rtype, &asked_id).is_none() {
+            return false;
+        }
         let (from, to) = if below { (id.clone(), asked_id) } else { (asked_id, id.clone()) };
         self.reaches(rtype, &from, &to, &mut Vec::new())
     }
@@ -259,7 +273,9 @@ impl World {
         seen.push(from.to_owned());
         let above = self.get(rtype, from).map(|resource| self.targets(resource, UPWARDS)).unwrap_or_default();
         above.iter().any(|above| match above {
-            Target::Local { rtype: kind, id, .. } => kind == rtype && self.reaches(rtype, id, to, seen),
+            Target::Local { rtype: kind, id, by_url, .. } => {
+                !by_url && kind == rtype && self.reaches(rtype, id, to, seen)
+            }
             Target::Elsewhere { .. } => false,
         })
     }

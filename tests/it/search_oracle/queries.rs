@@ -292,7 +292,7 @@ impl Asker<'_> {
         let climbing = ["above", "below"].contains(&modifier);
         let target = if all.is_empty() { None } else { Some(self.random.pick(&all).clone()) };
         match target {
-            Some(Target::Local { rtype, id, version }) => {
+            Some(Target::Local { rtype, id, version, .. }) => {
                 if climbing && !["Location", "Organization"].contains(&rtype.as_str()) {
                     return "g1".to_owned();
                 }
@@ -338,7 +338,7 @@ impl Asker<'_> {
         let prefix = self.random.word(&PREFIXES);
         let range = element.and_then(dates);
         let ends = range.map(|range| [range.low, range.high]).into_iter().flatten();
-        let ends: Vec<i64> = ends.filter(|end| end.abs() < 100_000_000_000_000).collect();
+        let ends: Vec<i64> = ends.filter(|end| (-2_000_000_000_000..4_000_000_000_000).contains(end)).collect();
         let moment = match ends.is_empty() || self.random.chance(15) {
             true => self.random.date_time(),
             false => {

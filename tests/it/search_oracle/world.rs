@@ -46,6 +46,8 @@ pub struct World {
     /// In the order of their creation.
     pub resources: Vec<Resource>,
     pub parameters: BTreeMap<String, Vec<Parameter>>,
+    /// Types of which there can be resources: a mere id is that of one of these.
+    pub served: Vec<String>,
     turns: i64,
 }
 
@@ -53,7 +55,14 @@ impl World {
     pub fn new(base: &str, types: &[String]) -> World {
         let definitions = definitions();
         let of = |rtype: &String| (rtype.clone(), parameters(&definitions, rtype));
-        World { base: base.to_owned(), resources: Vec::new(), parameters: types.iter().map(of).collect(), turns: 0 }
+        let served = definitions.served_types().iter().map(|served| served.name.clone()).collect();
+        World {
+            base: base.to_owned(),
+            resources: Vec::new(),
+            parameters: types.iter().map(of).collect(),
+            served,
+            turns: 0,
+        }
     }
 
     /// Takes in a resource as the server answered it; a known one changes in its place.
