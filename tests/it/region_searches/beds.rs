@@ -34,7 +34,6 @@ async fn nearest(app: &TestApp, query: &str) -> Vec<(String, i64)> {
     let metres = |entry: &Value| {
         let distance = &entry["search"]["extension"][0]["valueDistance"];
         assert_eq!(distance["code"], "km", "{entry}");
-        #[expect(clippy::cast_possible_truncation, reason = "some kilometres")]
         let metres = (distance["value"].as_f64().unwrap() * 1000.0).round() as i64;
         (entry["resource"]["id"].as_str().unwrap().to_owned(), metres)
     };
