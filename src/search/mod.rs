@@ -1,6 +1,8 @@
 //! Search: the parameters of a request read into criteria, and the index rows that answer them. No SQL.
 
+mod composite;
 mod extract;
+mod fold;
 mod parameters;
 mod query;
 mod request;

@@ -1,12 +1,31 @@
 //! The search parameters of every type, compiled once: how a resource's index rows are found, and what a query may ask.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use sha2::{Digest, Sha256};
+
+use crate::fhir::fhirpath::{Context, Expression, Item, Node};
 use crate::fhir::json::Json;
-use crate::profile::{Definitions, SearchComponent, SearchKind, SearchParameter};
-use crate::store::{Derived, Inherited, Reference, Table, parameter_id};
+use crate::fhir::outcome::CANONICAL;
+use crate::profile::{Definitions, SearchKind, SearchParameter};
+use crate::search::extract::{Collector, Element, Path, branches, collect, literal_references};
+use crate::store::{ANY_REFERENCE, Derived, Inherited, Reference, Table, parameter_id};
 
-/// All parameters of all types of the definitions.
+use super::composite::Composite;
+
+/// Changes when rows are made in another way than before: rows of the old way are not whole.
+const EXTRACTION: &str = "1";
+
+/// Parameters that are not served here.
+const LEFT_OUT: [&str; 5] = ["_content", "_text", "_query", "_list", "_filter"];
+
+/// What the store answers without rows.
+const WITHOUT_ROWS: [&str; 2] = ["_id", "_lastUpdated"];
+
+/// What a Bundle holds is no reference to a resource of this server.
+const OF_BUNDLES: [&str; 2] = ["composition", "message"];
+
+/// All parameters of all served types.
 #[derive(Debug, Default)]
 pub struct Parameters {
     types: HashMap<String, Vec<Parameter>>,
@@ -29,6 +48,8 @@ pub struct Parameter {
     /// Where its rows are.
     pub table: Table,
     pub inherited: Inherited,
+    way: Way,
+    collector: Collector,
 }
 
 /// A part of a composite.
@@ -39,15 +60,36 @@ pub struct Component {
     pub kind: SearchKind,
 }
 
+/// How the elements of a parameter are found.
+#[derive(Debug)]
+enum Way {
+    Walks(Vec<Path>),
+    Evaluation(Expression),
+    Composite(Composite),
+    /// Its rows are not of this index.
+    None,
+}
+
 impl Parameters {
-    /// Compiles the parameters of every type that the definitions serve, and of those that chains can reach.
+    /// Compiles the parameters of every type that the definitions serve. One that cannot be compiled is left out, with a
+    /// word in the log: a definition of the region that is at fault must not stop the rest.
     pub fn compile(definitions: &Definitions) -> Parameters {
-        let of = |rtype: &str| {
-            let defined = definitions.search_parameters(rtype);
-            defined.iter().map(|one| parameter(rtype, one, defined)).collect()
-        };
-        let served = definitions.served_types().iter();
-        Parameters { types: served.map(|served| (served.name.clone(), of(&served.name))).collect() }
+        let mut types = HashMap::new();
+        for served in definitions.served_types() {
+            let rtype = served.name.as_str();
+            let defined = definitions.search_parameters(rtype).iter();
+            let own = defined.filter(|one| !LEFT_OUT.contains(&one.code.as_str()));
+            let own = own.filter(|one| rtype != "Bundle" || !OF_BUNDLES.contains(&one.code.as_str()));
+            let compiled = own.filter_map(|one| match Parameter::compile(definitions, rtype, one) {
+                Ok(parameter) => Some(parameter),
+                Err(reason) => {
+                    tracing::warn!(url = %one.url, reason, "a search parameter is left out");
+                    None
+                }
+            });
+            types.insert(rtype.to_owned(), compiled.collect());
+        }
+        Parameters { types }
     }
 
     /// The parameters of a type, by code.
@@ -55,51 +97,181 @@ impl Parameters {
         self.types.get(rtype).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Every parameter with its type.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Parameter)> {
+        self.types.iter().flat_map(|(rtype, all)| all.iter().map(move |one| (rtype.as_str(), one)))
+    }
+
     pub fn find(&self, rtype: &str, code: &str) -> Option<&Parameter> {
         self.of(rtype).iter().find(|parameter| parameter.code == code)
     }
 
     /// The index rows of a resource; its projection is not of this module.
-    pub fn derive(&self, _rtype: &str, _resource: &Json) -> Derived {
-        Derived::default()
+    pub fn derive(&self, rtype: &str, resource: &Json) -> Derived {
+        let mut rows = Derived::default();
+        for parameter in self.of(rtype) {
+            parameter.rows(resource, &mut rows);
+        }
+        let known: BTreeSet<(&str, &str)> =
+            rows.references.iter().map(|row| (row.target_type.as_str(), row.target_id.as_str())).collect();
+        let others = literal_references(resource).into_iter();
+        let others: Vec<Reference> =
+            others.filter(|row| !known.contains(&(row.target_type.as_str(), row.target_id.as_str()))).collect();
+        rows.references.extend(others);
+        rows
     }
 
     /// What a resource refers to under one of its reference parameters, or under any of them.
-    pub fn references(&self, _rtype: &str, _code: Option<&str>, _resource: &Json) -> Vec<Reference> {
-        Vec::new()
+    pub fn references(&self, rtype: &str, code: Option<&str>, resource: &Json) -> Vec<Reference> {
+        let mut rows = Derived::default();
+        let asked = |parameter: &&Parameter| {
+            parameter.kind == SearchKind::Reference && code.is_none_or(|code| parameter.code == code)
+        };
+        self.of(rtype).iter().filter(asked).for_each(|parameter| parameter.rows(resource, &mut rows));
+        rows.references.into_iter().filter(|row| row.param != ANY_REFERENCE).collect()
     }
 }
 
-fn parameter(rtype: &str, defined: &SearchParameter, all: &[SearchParameter]) -> Parameter {
-    let code = defined.code.as_str();
-    let component = |part: &SearchComponent| {
-        let meant = all.iter().find(|one| one.url == part.definition)?;
-        Some(Component { code: meant.code.clone(), kind: meant.kind })
-    };
-    let table = match (rtype, code, defined.kind) {
-        ("Location", "available" | "vacancy", _) => Table::Vacancy,
-        ("Location", "as-of", _) => Table::AsOf,
-        (_, _, SearchKind::Special) => Table::Position,
-        (_, _, SearchKind::Date) => Table::Date,
-        (_, _, SearchKind::Number | SearchKind::Quantity) => Table::Quantity,
-        (_, _, SearchKind::String) => Table::String,
-        (_, _, SearchKind::Reference) => Table::Reference,
-        (_, _, SearchKind::Token | SearchKind::Uri | SearchKind::Composite) => Table::Token,
-    };
-    let inherited = match (rtype, code) {
-        ("Location", "near") => Inherited::FromFacility,
-        ("Location", "bed-function" | "admittable-sex" | "capability") => Inherited::FromWard,
-        _ => Inherited::No,
-    };
-    Parameter {
-        code: code.to_owned(),
-        kind: defined.kind,
-        url: defined.url.clone(),
-        id: parameter_id(rtype, code),
-        digest: String::new(),
-        targets: defined.targets.clone(),
-        components: defined.components.iter().filter_map(component).collect(),
-        table,
-        inherited,
+impl Parameter {
+    fn compile(definitions: &Definitions, rtype: &str, source: &SearchParameter) -> Result<Parameter, String> {
+        let id = parameter_id(rtype, &source.code);
+        let part = |name: &str| parameter_id(rtype, &format!("{}:{name}", source.code));
+        let collector = Collector {
+            kind: source.kind,
+            param: id,
+            text: part("text"),
+            of_type: part("of-type"),
+            identifier: part("identifier"),
+            seconds: part("seconds"),
+        };
+        let components: Vec<Component> = source
+            .components
+            .iter()
+            .map(|component| component_of(definitions, rtype, &component.definition))
+            .collect::<Result<_, String>>()?;
+        let table = table_of(source);
+        let way = match (table, source.kind) {
+            (Table::Vacancy | Table::AsOf, _) => Way::None,
+            _ if WITHOUT_ROWS.contains(&source.code.as_str()) => Way::None,
+            (_, SearchKind::Composite) => Way::Composite(Composite::compile(rtype, source, &components)?),
+            _ => way(definitions, rtype, source)?,
+        };
+        Ok(Parameter {
+            code: source.code.clone(),
+            kind: source.kind,
+            url: source.url.clone(),
+            id,
+            digest: digest(source),
+            targets: source.targets.clone(),
+            components,
+            table,
+            inherited: inherited(source),
+            way,
+            collector,
+        })
     }
+
+    fn rows(&self, resource: &Json, rows: &mut Derived) {
+        match &self.way {
+            Way::Walks(paths) => {
+                for path in paths {
+                    path.walk(resource, &mut |element| collect(&self.collector, element, rows));
+                }
+            }
+            Way::Evaluation(expression) => {
+                for json in evaluated(expression, resource, Node::new(resource)) {
+                    collect(&self.collector, json.as_element(), rows);
+                }
+            }
+            Way::Composite(composite) => composite.rows(resource, rows),
+            Way::None => {}
+        }
+    }
+}
+
+/// What an expression yields: an element of the resource, or a computed truth.
+pub(super) enum Found<'a> {
+    Element(Element<'a>),
+    Truth(bool),
+}
+
+static TRUTHS: [Json; 2] = [Json::Bool(false), Json::Bool(true)];
+
+impl<'a> Found<'a> {
+    pub(super) fn as_element(&self) -> Element<'a> {
+        match self {
+            Found::Element(element) => *element,
+            Found::Truth(truth) => Element { json: &TRUTHS[usize::from(*truth)], type_name: Some("boolean") },
+        }
+    }
+}
+
+/// Evaluates an expression on a node of the resource. One that fails on this content finds nothing.
+pub(super) fn evaluated<'a>(expression: &'a Expression, resource: &'a Json, focus: Node<'a>) -> Vec<Found<'a>> {
+    let context = Context { typed_references: true, ..Context::new(resource) }.focused(focus);
+    let items = expression.evaluate(&context).unwrap_or_default();
+    let found = |item: &Item<'a>| match item {
+        Item::Node(node) => Some(Found::Element(Element { json: node.value?, type_name: node.type_name })),
+        Item::Value(_) => item.as_boolean().map(Found::Truth),
+    };
+    items.iter().filter_map(found).collect()
+}
+
+fn way(definitions: &Definitions, rtype: &str, source: &SearchParameter) -> Result<Way, String> {
+    let Some(expression) = source.expression.as_deref() else { return Err("it has no expression".to_owned()) };
+    let branches = branches(rtype, expression);
+    let walks: Option<Vec<Path>> =
+        branches.iter().map(|branch| Path::compile(definitions.model(), rtype, branch)).collect();
+    match walks {
+        Some(walks) if !walks.is_empty() => Ok(Way::Walks(walks)),
+        _ => Expression::compile(expression).map(Way::Evaluation).map_err(|error| error.to_string()),
+    }
+}
+
+fn component_of(definitions: &Definitions, rtype: &str, url: &str) -> Result<Component, String> {
+    let all = definitions.search_parameters(rtype);
+    let known = all.iter().find(|one| one.url == url);
+    known
+        .map(|one| Component { code: one.code.clone(), kind: one.kind })
+        .ok_or_else(|| format!("its part {url} is no parameter of {rtype}"))
+}
+
+/// What the region keeps in tables of its own (`DOMAIN`: laid-over values) is not indexed a second time.
+fn table_of(source: &SearchParameter) -> Table {
+    let is = |name: &str| source.url.strip_prefix(CANONICAL) == Some(&format!("/SearchParameter/{name}"));
+    if is("available") || is("vacancy") {
+        return Table::Vacancy;
+    }
+    if is("as-of") {
+        return Table::AsOf;
+    }
+    match source.kind {
+        SearchKind::Token | SearchKind::Uri | SearchKind::Composite => Table::Token,
+        SearchKind::Reference => Table::Reference,
+        SearchKind::Date => Table::Date,
+        SearchKind::Number | SearchKind::Quantity => Table::Quantity,
+        SearchKind::String => Table::String,
+        SearchKind::Special => Table::Position,
+    }
+}
+
+/// A bed without a value of its own has its ward's, and what has no position has its facility's.
+fn inherited(source: &SearchParameter) -> Inherited {
+    let local = source.url.strip_prefix(CANONICAL).and_then(|rest| rest.strip_prefix("/SearchParameter/"));
+    match (local, source.url.as_str()) {
+        (Some("bed-function" | "admittable-sex" | "capability"), _) => Inherited::FromWard,
+        (_, "http://hl7.org/fhir/SearchParameter/Location-near") => Inherited::FromFacility,
+        _ => Inherited::No,
+    }
+}
+
+fn digest(source: &SearchParameter) -> String {
+    let parts: Vec<String> = source
+        .components
+        .iter()
+        .map(|component| format!("{}={}", component.definition, component.expression))
+        .collect();
+    let expression = source.expression.as_deref().unwrap_or_default();
+    let text = format!("{EXTRACTION}\n{:?}\n{expression}\n{}", source.kind, parts.join("\n"));
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

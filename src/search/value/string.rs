@@ -1,6 +1,7 @@
 //! Strings. R4 `search.html#string`.
 
 use crate::error::Result;
+use crate::search::fold::fold;
 use crate::search::query::refusal;
 use crate::store::StringPattern;
 
@@ -26,9 +27,4 @@ pub fn pattern(name: &str, raw: &str, manner: Manner) -> Result<StringPattern> {
         Manner::Contains => StringPattern::Contains(folded),
         Manner::Exact => StringPattern::Exact { text, folded },
     })
-}
-
-/// Without case.
-fn fold(text: &str) -> String {
-    text.to_lowercase()
 }

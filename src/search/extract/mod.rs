@@ -1,0 +1,11 @@
+//! Index rows from a resource's content.
+
+mod path;
+mod references;
+mod rows;
+mod text;
+
+pub use path::{Element, Path, branches};
+pub use references::{identifier_tokens, literal_references};
+pub use rows::{Collector, collect};
+pub use text::index_form;
