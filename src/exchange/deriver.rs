@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::fhir::json::Json;
 use crate::profile::Definitions;
 use crate::region;
-use crate::search::{self, Parameters};
+use crate::search::Parameters;
 use crate::store::{Derive, Derived, MadeParameter, Manifest, Projection};
 
 use super::definitions::is_definition;
@@ -34,10 +34,7 @@ impl Deriver {
 
 impl Derive for Deriver {
     fn derive(&self, rtype: &str, resource: &Json) -> Derived {
-        let mut derived = self.parameters.derive(rtype, resource);
-        derived.tokens.extend(search::identifier_tokens(rtype, resource));
-        derived.references.extend(search::literal_references(resource));
-        Derived { projection: region::project(rtype, resource), ..derived }
+        Derived { projection: region::project(rtype, resource), ..self.parameters.derive(rtype, resource) }
     }
 
     fn project(&self, rtype: &str, resource: &Json) -> Projection {
