@@ -1,7 +1,8 @@
 //! Rows of composites: the parts of one element together. R4 `search.html#composite`.
 //!
 //! One part, a token, is folded into the number of the rows' parameter, so that the other part's rows are found by the
-//! index of their own kind (see `search::query::composite`, which asks for them).
+//! index of their own kind (see `search::query::composite`, which asks for them): `code$n:word`, or `code$ns:word` for
+//! times in seconds.
 
 use crate::fhir::fhirpath::{Expression, Node};
 use crate::fhir::json::Json;
@@ -51,7 +52,8 @@ impl Composite {
             for word in self.folded_words(resource, focus) {
                 let part = format!("{}${}:{word}", self.code, self.at);
                 let param = parameter_id(&self.rtype, &part);
-                let to = Collector { kind: self.kind, param, text: 0, of_type: 0, identifier: 0, seconds: 0 };
+                let seconds = parameter_id(&self.rtype, &format!("{}${}s:{word}", self.code, self.at));
+                let to = Collector { kind: self.kind, param, text: 0, of_type: 0, identifier: 0, seconds };
                 let mut found = Derived::default();
                 for other in evaluated(&self.other, resource, focus) {
                     collect(&to, other.as_element(), &mut found);
@@ -59,7 +61,7 @@ impl Composite {
                 rows.tokens.extend(found.tokens.into_iter().filter(|row| row.param != 0));
                 rows.references.extend(found.references.into_iter().filter(|row| row.param != 0));
                 rows.dates.extend(found.dates);
-                rows.quantities.extend(found.quantities.into_iter().filter(|row| row.param != 0));
+                rows.quantities.extend(found.quantities);
                 rows.strings.extend(found.strings.into_iter().filter(|row| row.param != 0));
             }
         }

@@ -196,7 +196,14 @@ impl Parameter {
             Way::Composite(composite) => composite.rows(resource, rows),
             Way::None => {}
         }
-        if is_there && self.rows_of_its_table(rows) == before {
+        if is_there {
+            self.not_missing(before, rows);
+        }
+    }
+
+    /// What is there has rows, or a row that says so.
+    fn not_missing(&self, before: usize, rows: &mut Derived) {
+        if self.rows_of_its_table(rows) == before {
             rows.tokens.insert(Token { param: self.bare, code: String::new(), system: 0 });
         }
     }
@@ -367,11 +374,15 @@ mod tests {
                 parameter.rows(&resource, &mut walked);
                 let context = Context { typed_references: true, ..Context::new(&resource) };
                 let context = context.with_model(definitions.model());
-                let mut evaluated = Derived::default();
+                let (mut evaluated, mut is_there) = (Derived::default(), false);
                 for item in expression.evaluate(&context).unwrap() {
                     let Some(node) = item.node() else { continue };
                     let Some(json) = node.value else { continue };
                     collect(&parameter.collector, Element { json, type_name: node.type_name }, &mut evaluated);
+                    is_there = true;
+                }
+                if is_there {
+                    parameter.not_missing(0, &mut evaluated);
                 }
                 assert_eq!(
                     walked,

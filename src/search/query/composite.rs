@@ -45,8 +45,15 @@ impl Reader<'_> {
             let (left, right) = pair(value)?;
             let (folded, rest) = if at == 0 { (left, right) } else { (right, left) };
             let part = folded_part(whole, folded)?;
-            let param = parameter_id(rtype, &format!("{}${at}:{part}", parameter.code));
-            let patterns = self.part(whole, rtype, other, rest)?;
+            let (patterns, in_seconds) = match other.kind {
+                SearchKind::Quantity => {
+                    let asked = quantity::quantity(whole, rest)?;
+                    (Patterns::Quantities(asked.patterns), asked.in_seconds)
+                }
+                _ => (self.part(whole, rtype, other, rest)?, false),
+            };
+            let seconds = if in_seconds { "s" } else { "" };
+            let param = parameter_id(rtype, &format!("{}${at}{seconds}:{part}", parameter.code));
             match found.get_mut(&param) {
                 Some(known) => join(known, patterns),
                 None => drop(found.insert(param, patterns)),
@@ -55,7 +62,7 @@ impl Reader<'_> {
         Ok(any_of(found.into_iter().map(|(param, patterns)| indexed(param, parameter.inherited, patterns))))
     }
 
-    /// The part whose rows are compared.
+    /// The part whose rows are compared, where it is no quantity.
     fn part(&self, whole: &str, rtype: &str, component: &Component, raw: &str) -> Result<Patterns> {
         let now = self.scope.now;
         Ok(match component.kind {
@@ -67,7 +74,6 @@ impl Reader<'_> {
                 let one = |bounds| QuantityPattern { bounds, unit: None };
                 Patterns::Quantities(quantity::number(whole, &unescape(raw))?.into_iter().map(one).collect())
             }
-            SearchKind::Quantity => Patterns::Quantities(quantity::as_given(whole, raw)?),
             SearchKind::Reference => {
                 let types = match self.scope.parameters.find(rtype, &component.code) {
                     Some(parameter) => self.local_types(parameter),
@@ -76,7 +82,7 @@ impl Reader<'_> {
                 let read = reference::read(whole, raw, self.scope.base)?;
                 Patterns::References(reference::patterns(read, &types, self.scope.base))
             }
-            SearchKind::Composite | SearchKind::Special => return Err(unsupported(whole)),
+            SearchKind::Quantity | SearchKind::Composite | SearchKind::Special => return Err(unsupported(whole)),
         })
     }
 }

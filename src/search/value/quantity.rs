@@ -46,11 +46,6 @@ pub fn quantity(name: &str, text: &str) -> Result<Quantity> {
     })
 }
 
-/// The same, for rows that are in their own unit alone.
-pub fn as_given(name: &str, text: &str) -> Result<Vec<QuantityPattern>> {
-    Ok(patterns(read(name, text)?))
-}
-
 struct Asked {
     prefix: Prefix,
     number: Decimal,

@@ -223,12 +223,14 @@ impl Shape {
         }
     }
 
-    /// All that match inner criteria: the first condition that can be a set is one, the others are asked of each.
+    /// All that match inner criteria: the first condition that can be a set is one, the others are asked of each. The set of
+    /// a time holds what had a version then; whether that is the current one is asked, too.
     fn inner_set(&self, criteria: &Criteria) -> Option<Sql> {
         let at = criteria.conditions.iter().position(|condition| self.set(criteria, condition).is_some())?;
         let set = self.set(criteria, criteria.conditions.get(at)?)?;
-        let rest: Vec<&Condition> =
-            criteria.conditions.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, rest)| rest).collect();
+        let all = criteria.conditions.iter().enumerate();
+        let rest = all.filter(|(index, rest)| *index != at || matches!(rest, Condition::LastUpdated(_)));
+        let rest: Vec<&Condition> = rest.map(|(_, rest)| rest).collect();
         if rest.is_empty() {
             return Some(set);
         }
