@@ -179,7 +179,8 @@ impl Whole {
     }
 }
 
-/// How long what was read is believed: for so long a change by another process may go unnoticed.
+/// How long it is believed that all parameters are whole: for so long may go unnoticed that another process took over. Where
+/// some are not, each look is at the table, so that the end of a reindex is noticed at once.
 const BELIEVED: Duration = Duration::from_secs(1);
 
 /// What is known of the parameters of a set of definitions.
@@ -194,6 +195,7 @@ struct Known {
     at: Instant,
     mark: Option<Mark>,
     whole: Arc<Whole>,
+    is_complete: bool,
 }
 
 impl ParameterState {
@@ -205,6 +207,7 @@ impl ParameterState {
     pub async fn now(&self, database: &Database) -> Result<Arc<Whole>, StoreError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = &known
+            && known.is_complete
             && known.at.elapsed() < BELIEVED
         {
             return Ok(Arc::clone(&known.whole));
@@ -221,7 +224,8 @@ impl ParameterState {
                 Arc::new(Whole { manifest: Arc::clone(&self.manifest), records: Some(records) })
             }
         };
-        let known = Known { at, mark, whole: Arc::clone(&whole) };
+        let is_complete = whole.missing().next().is_none();
+        let known = Known { at, mark, whole: Arc::clone(&whole), is_complete };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(whole)
     }

@@ -39,6 +39,7 @@ mod oracle;
 mod order;
 mod own_profile;
 mod packages;
+mod parameters;
 mod patch;
 mod places;
 mod policy;
