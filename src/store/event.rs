@@ -93,17 +93,20 @@ pub(super) async fn rebuild_events(
     progress: Progress<'_>,
 ) -> Result<(), StoreError> {
     const COUNT: &str = "SELECT count(*) AS value FROM resource_version WHERE rtype = ?";
-    // Every version in the order of resources, each behind the one that it follows.
+    // Every version in the order of resources, each behind the one that it follows. What keeps an index by type from being
+    // used keeps the databases from sorting all that is left for every page.
     const LOG: &str = "SELECT v.key, v.version, v.seq, v.at, v.body FROM resource_version v \
-         WHERE (v.key, v.version) > (?, ?) AND v.rtype = ? ORDER BY v.key, v.version LIMIT ?";
+         WHERE (v.key, v.version) > (?, ?) AND v.rtype || '' = ? ORDER BY v.key, v.version LIMIT ?";
     let total: Vec<Number> = connection.load_many(Sql::new(COUNT).bind(BEDS)).await?;
     let total = total.first().map_or(0, |row| row.value.unsigned_abs());
     let (mut last, mut standing, mut done) = ((i64::MIN, 0), Projection::None, 0);
     loop {
         let sql = Sql::new(LOG).bind(last.0).bind(last.1).bind(BEDS).bind(CHUNK);
         let log: Vec<LogRow> = connection.load_many(sql).await?;
-        let Some(end) = log.last().map(|row| (row.key, row.version)) else { break };
-        let stored = stored(connection, last, end).await?;
+        if log.is_empty() {
+            break;
+        }
+        let stored = stored(connection, &log).await?;
         let mut right = Vec::new();
         for row in &log {
             let projection = project(row.body.as_deref(), derive)?;
@@ -118,13 +121,14 @@ pub(super) async fn rebuild_events(
     sweep_strangers(connection).await
 }
 
-/// The events of versions behind the first place, up to the second.
-async fn stored(connection: &mut Connection, after: (i64, i64), end: (i64, i64)) -> Result<Vec<Event>, StoreError> {
-    const STORED: &str = "SELECT e.seq, e.key, e.ward_id, e.operational_status, e.as_of, e.at \
-         FROM resource_version v JOIN bed_status_event e ON e.seq = v.seq \
-         WHERE (v.key, v.version) > (?, ?) AND (v.key, v.version) <= (?, ?)";
-    let sql = Sql::new(STORED).bind(after.0).bind(after.1).bind(end.0).bind(end.1);
-    connection.load_many(sql).await
+/// The events that stand for these versions.
+async fn stored(connection: &mut Connection, log: &[LogRow]) -> Result<Vec<Event>, StoreError> {
+    let places: Vec<String> = log.iter().map(|row| row.seq.to_string()).collect();
+    let text = format!(
+        "SELECT seq, key, ward_id, operational_status, as_of, at FROM bed_status_event WHERE seq IN ({})",
+        places.join(", ")
+    );
+    connection.load_many(Sql::new(text).passing()).await
 }
 
 /// A deleted version is no bed.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use kakehashi::clock::SystemClock;
+use kakehashi::clock::{Clock, SystemClock};
 use kakehashi::definitions::built_in;
 use kakehashi::exchange::{Gateway, Policy, RequestLimits};
 use kakehashi::http::{App, Site, router, serve};
@@ -120,6 +120,13 @@ impl TestApp {
         TestApp::with_limits(&self.database_url, WriterSettings::default(), definitions(), policy, limits).await
     }
 
+    /// Another gateway on this one's database, by another clock.
+    pub async fn at(&self, clock: Arc<dyn Clock>) -> TestApp {
+        let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
+        let (writing, policy) = (WriterSettings::default(), Policy::default());
+        TestApp::with_clock(&self.database_url, writing, definitions(), policy, limits, clock).await
+    }
+
     async fn with_policy(url: &str, writing: WriterSettings, definitions: Arc<Definitions>, policy: Policy) -> TestApp {
         let limits = RequestLimits { body: 4 << 20, ..RequestLimits::default() };
         TestApp::with_limits(url, writing, definitions, policy, limits).await
@@ -132,9 +139,20 @@ impl TestApp {
         policy: Policy,
         limits: RequestLimits,
     ) -> TestApp {
+        TestApp::with_clock(url, writing, definitions, policy, limits, Arc::new(SystemClock)).await
+    }
+
+    async fn with_clock(
+        url: &str,
+        writing: WriterSettings,
+        definitions: Arc<Definitions>,
+        policy: Policy,
+        limits: RequestLimits,
+        clock: Arc<dyn Clock>,
+    ) -> TestApp {
         let database = Database::open(url).await.unwrap();
         migrate(&database, url).await.unwrap();
-        let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), limits, writing).unwrap();
+        let gateway = Gateway::start(definitions, database, clock, limits, writing).unwrap();
         let gateway = Arc::new(gateway.with_policy(policy));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/fhir", listener.local_addr().unwrap());

@@ -12,10 +12,11 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("store", &["clock", "fhir"]),
     ("profile", &["fhir"]),
     ("error", &["fhir", "store"]),
-    ("search", &["error", "fhir", "profile", "store"]),
+    ("definitions", &["fhir", "profile"]),
+    // Its unit tests read the built-in definitions.
+    ("search", &["definitions", "error", "fhir", "profile", "store"]),
     ("region", &["error", "fhir", "profile", "search", "store"]),
     ("exchange", &["access", "clock", "error", "fhir", "profile", "region", "search", "store"]),
-    ("definitions", &["fhir", "profile"]),
     ("demo", &["fhir"]),
     ("config", &["exchange", "profile", "store"]),
     ("telemetry", &["config"]),

@@ -130,7 +130,8 @@ async fn conditional_interactions_are_refused_like_searches(app: &TestApp) {
     app.site.renew(by_description());
     refused(app.put("Location?place-note=海", &noted("a", "海")).await);
     refused(app.delete("Location?place-note=海").await);
-    let create = app.request("POST", "Location").header("if-none-exist", "place-note=%E6%B5%B7").json(&noted("b", "海"));
+    let create =
+        app.request("POST", "Location").header("if-none-exist", "place-note=%E6%B5%B7").json(&noted("b", "海"));
     refused(create.send().await);
     reindex_by(app, &by_description()).await;
     app.put("Location?place-note=海", &noted("a", "海辺")).await.expect(200);

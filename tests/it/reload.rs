@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::{TestApp, definitions, location};
 use crate::both;
-use crate::program::{Served, eventually};
+use crate::program::{Served, eventually, kakehashi, text};
 
 both!(a_request_keeps_to_the_definitions_with_which_it_began, what_is_renewed_is_in_force_everywhere);
 
@@ -171,6 +171,40 @@ async fn a_profile_that_is_added_is_enforced_after_sighup_and_told_in_metadata()
     assert!(statement.to_string().contains("https://example.org/named-place"));
     let (status, _) = running.served.get("StructureDefinition/named-place").await.unwrap();
     assert_eq!(status, 200);
+}
+
+/// The file that `fhir-profiles/README.md` shows.
+fn parameter_of_the_page() -> String {
+    let page = std::fs::read_to_string("fhir-profiles/README.md").unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("A region's own search parameter")).unwrap();
+    section.split("```json\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_parameter_that_is_added_is_in_force_after_sighup_and_reindex() {
+    let running = Running::start();
+    let mut room = location("r1", "一人部屋");
+    room["extension"] = json!([{
+        "url": "https://city.example/fhir/StructureDefinition/room-type",
+        "valueCoding": {"system": "https://city.example/fhir/CodeSystem/room-type", "code": "single"}
+    }]);
+    let (status, outcome) = running.served.put("Location/r1", &room).await.unwrap();
+    assert_eq!(status, 201, "{outcome}");
+    running.put("SearchParameter/room-type.json", &parameter_of_the_page());
+    running.served.signal("HUP");
+    let ask = async || running.served.get("Location?room-type=single").await.unwrap();
+    let refused = async || ask().await.0 == 400;
+    assert!(eventually(PATIENCE, refused).await, "{}", running.log());
+    let told = async || running.log().contains("search parameters are refused until");
+    assert!(eventually(PATIENCE, told).await, "{}", running.log());
+    assert!(running.log().contains("Location.room-type"));
+    let url = format!("sqlite://{}", running.folder.path().join("test.db").display());
+    let profiles = running.profiles.to_str().unwrap();
+    let reindex = kakehashi(&["reindex", "--database-url", &url, "--profiles", profiles]).output().unwrap();
+    assert!(reindex.status.success(), "{reindex:?}");
+    assert!(text(&reindex.stdout).starts_with("1 resources indexed anew"), "{reindex:?}");
+    let (status, found) = ask().await;
+    assert_eq!((status, &found["entry"][0]["resource"]["id"]), (200, &json!("r1")), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,7 +69,7 @@ async fn tokens_take_their_modifiers(app: &TestApp) {
         app,
         "Location",
         "a",
-        json!({"type": [kind("x", "外来")], "meta": {"tag": [{"system": "urn:t", "code": "1"}]}}),
+        json!({"status": "active", "type": [kind("x", "外来")], "meta": {"tag": [{"system": "urn:t", "code": "1"}]}}),
     )
     .await;
     put(app, "Location", "b", json!({"type": [kind("y", "病棟")], "status": "suspended"})).await;

@@ -8,6 +8,7 @@ mod include;
 mod kinds;
 mod near;
 mod paging;
+mod region;
 mod system;
 
 use serde_json::{Value, json};
