@@ -213,6 +213,7 @@ impl From<StoreError> for Error {
             }
             StoreError::InDoubt { tx } => Error::internal("a read in doubt", &tx),
             StoreError::TooCostly(detail) => Error::too_costly(&detail),
+            StoreError::OtherDefinitions => Error::unavailable(),
             StoreError::Internal(detail) => Error::internal("store", &detail),
         }
     }

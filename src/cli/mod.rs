@@ -4,6 +4,7 @@ mod demo;
 mod files;
 mod import;
 mod profiles;
+mod reindex;
 mod reload;
 mod report;
 mod sarif;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LogFormat};
 use crate::definitions;
+use crate::exchange::Gateway;
 use crate::profile::Definitions;
 use crate::store::{self, Database};
 use crate::telemetry;
@@ -119,7 +121,7 @@ pub fn run() -> ExitCode {
             Command::Validate(args) => validate::run(&cli.common, &args),
             Command::Profiles(args) => profiles::run(&cli.common, args),
             Command::Import(args) => import::run(&cli.common, args).await,
-            Command::Reindex => reindex(&cli.common).await,
+            Command::Reindex => reindex::run(&cli.common).await,
             Command::Demo(args) => demo::run(args),
         };
         done.unwrap_or_else(|code| code)
@@ -140,20 +142,6 @@ async fn migrate(common: &Common) -> Result<ExitCode, ExitCode> {
         [] => println!("The schema is up to date."),
         names => names.iter().for_each(|name| println!("migrated {name}")),
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn reindex(common: &Common) -> Result<ExitCode, ExitCode> {
-    let config = common.config(Vec::new())?;
-    let database = open_migrated(&config).await?;
-    let bar = progress(0, "resources");
-    let tell = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let counted = crate::exchange::reindex(&database, &tell).await.map_err(|error| failed(&error))?;
-    bar.finish_and_clear();
-    println!("{counted} resources indexed anew.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -178,6 +166,17 @@ async fn open_migrated(config: &Config) -> Result<Database, ExitCode> {
     let database = open(config).await?;
     store::migrate(&database, &config.database_url).await.map_err(|error| failed(&error))?;
     Ok(database)
+}
+
+/// Tells the administrator of search parameters that are refused.
+async fn warn_of_missing(gateway: &Gateway) {
+    const NAMED: usize = 10;
+    let Ok(whole) = gateway.whole().await else { return };
+    let missing: Vec<String> = whole.missing().map(|made| format!("{}.{}", made.rtype, made.code)).collect();
+    if !missing.is_empty() {
+        let (parameters, named) = (missing.len(), missing[..missing.len().min(NAMED)].join(", "));
+        tracing::warn!(parameters, named, "search parameters are refused until `kakehashi reindex` is done");
+    }
 }
 
 /// A progress bar on standard error, where that is a terminal.

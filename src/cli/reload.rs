@@ -11,6 +11,8 @@ use crate::definitions;
 use crate::http::Site;
 use crate::profile::{LoadError, Settings};
 
+use super::warn_of_missing;
+
 /// The signals, from the moment on at which it is made: before that, one would end the program.
 pub struct Hangups {
     signals: Option<Signal>,
@@ -44,15 +46,16 @@ impl Hangups {
 }
 
 async fn reload(site: &Site, folder: &Path, settings: Settings) {
-    let (started, path) = (Instant::now(), folder.to_path_buf());
+    let (started, path, renewed) = (Instant::now(), folder.to_path_buf(), site.clone());
     // Compiling takes a processor for a while; requests go on meanwhile.
-    let loaded = tokio::task::spawn_blocking(move || definitions::load_folder(&path, settings)).await;
+    let load = move || definitions::load_folder(&path, settings).map(|loaded| renewed.renew(Arc::new(loaded)));
+    let loaded = tokio::task::spawn_blocking(load).await;
     let loaded = loaded.unwrap_or_else(|error| Err(vec![defect(folder, &error)]));
     match loaded {
-        Ok(definitions) => {
-            site.renew(Arc::new(definitions));
+        Ok(()) => {
             let millis = started.elapsed().as_millis();
             tracing::info!(folder = %folder.display(), millis, "definitions reloaded");
+            warn_of_missing(&site.now().gateway).await;
         }
         Err(errors) => {
             for LoadError { file, element, reason } in &errors {

@@ -22,7 +22,7 @@ use crate::store;
 use super::files::Item;
 use super::import::take_in_all;
 use super::reload::Hangups;
-use super::{Common, failed, load_definitions, open_migrated, progress};
+use super::{Common, failed, load_definitions, open_migrated, progress, warn_of_missing};
 
 /// How often the demo's feeds report.
 const HEARTBEAT: Duration = Duration::from_secs(120);
@@ -92,7 +92,9 @@ pub(super) async fn start_gateway(config: &Config) -> Result<Gateway, ExitCode> 
     }
     let database = open_migrated(config).await?;
     let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
-    Ok(gateway.map_err(|error| failed(&error))?.with_policy(config.policy.clone()))
+    let gateway = gateway.map_err(|error| failed(&error))?.with_policy(config.policy.clone());
+    warn_of_missing(&gateway).await;
+    Ok(gateway)
 }
 
 /// Stops a task that would go on for ever.

@@ -24,7 +24,10 @@ impl Gateway {
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
-        let criteria = if_none_exist.map(|query| self.criteria(rtype, query)).transpose()?;
+        let criteria = match if_none_exist {
+            Some(query) => Some(self.criteria(rtype, query).await?),
+            None => None,
+        };
         settle!(self, self.try_create(caller, rtype, &content, criteria.as_ref()))
     }
 

@@ -8,7 +8,7 @@ use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::profile::{ConformanceResource, Definitions};
+use crate::profile::{ConformanceResource, Definitions, Interaction, ServedType};
 use crate::search::{Parameters, TypeRequest};
 use crate::store::{
     Condition, Criteria, Derived, Found, Hit, Place, SortBy, SortKey, SortValue, Table, Version, matches,
@@ -49,13 +49,19 @@ impl DefinitionIndex {
     }
 }
 
+pub(super) fn is_definition(definitions: &Definitions, rtype: &str) -> bool {
+    let served = definitions.served_types().iter().find(|served| served.name == rtype);
+    let kept = |served: &ServedType| served.allows(Interaction::Vread) || served.allows(Interaction::Create);
+    !served.is_some_and(kept) && !OWN.contains(&rtype)
+}
+
 /// Definitions do not say when they were changed.
 const NEVER: Instant = Instant(0);
 
 impl Gateway {
     /// Whether resources of the type are definitions, in memory, and not in the store.
     pub fn is_definition(&self, rtype: &str) -> bool {
-        !self.is_stored(rtype) && !OWN.contains(&rtype)
+        is_definition(&self.definitions, rtype)
     }
 
     /// The definition `rtype/id`.

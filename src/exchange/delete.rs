@@ -32,7 +32,7 @@ impl Gateway {
         query: &str,
         standing: Standing,
     ) -> Result<Option<Version>> {
-        let criteria = self.criteria(rtype, query)?;
+        let criteria = self.criteria(rtype, query).await?;
         settle!(self, self.try_delete_match(caller, &criteria, standing))
     }
 

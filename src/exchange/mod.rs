@@ -5,6 +5,7 @@ mod bundle;
 mod create;
 mod definitions;
 mod delete;
+mod deriver;
 mod history;
 mod import;
 mod patch;
@@ -27,18 +28,18 @@ use crate::access::Caller;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Json, Limits};
+use crate::fhir::json::Limits;
 use crate::profile::Definitions;
-use crate::region;
-use crate::search::{self as parameters, Parameters};
+use crate::search::Parameters;
 use crate::store::{
-    self, Database, Derive, Derived, Origin, Scope, SearchLimits, StepResult, StoreError, Unit, UnitError, Window,
-    WriterSettings, Writers,
+    self, Database, Derive, Origin, ParameterState, Scope, SearchLimits, Stage, StepResult, StoreError, Unit,
+    UnitError, Window, WriterSettings, Writers,
 };
 
 pub use aside::aside;
 pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionIndex;
+pub use deriver::Deriver;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
 pub use patch::PatchForm;
@@ -82,6 +83,24 @@ impl Default for RequestLimits {
     }
 }
 
+/// What is made of definitions, for searching by them.
+struct Compiled {
+    parameters: Arc<Parameters>,
+    deriver: Arc<Deriver>,
+    definition_index: Arc<DefinitionIndex>,
+    parameter_state: Arc<ParameterState>,
+}
+
+impl Compiled {
+    fn of(definitions: &Definitions) -> Compiled {
+        let parameters = Arc::new(Parameters::compile(definitions));
+        let deriver = Arc::new(Deriver::new(definitions, &parameters));
+        let definition_index = Arc::new(DefinitionIndex::new(definitions, &parameters));
+        let parameter_state = Arc::new(ParameterState::new(Arc::clone(deriver.manifest())));
+        Compiled { parameters, deriver, definition_index, parameter_state }
+    }
+}
+
 /// The gateway: definitions, database and writers, shared by all requests. A clone shares them, too.
 #[derive(Clone)]
 pub struct Gateway {
@@ -89,6 +108,8 @@ pub struct Gateway {
     /// What can be searched by, of these definitions.
     pub parameters: Arc<Parameters>,
     definition_index: Arc<DefinitionIndex>,
+    deriver: Arc<Deriver>,
+    parameter_state: Arc<ParameterState>,
     cursor_key: Arc<tokio::sync::OnceCell<[u8; 32]>>,
     pub database: Database,
     pub limits: RequestLimits,
@@ -109,15 +130,16 @@ impl Gateway {
         limits: RequestLimits,
         writing: WriterSettings,
     ) -> std::result::Result<Gateway, StoreError> {
-        let derive: Arc<dyn Derive> = Arc::new(Deriver);
-        let writers = Writers::start(&database, &derive, &clock, writing)?;
+        let Compiled { parameters, deriver, definition_index, parameter_state } = Compiled::of(&definitions);
+        let derive: Arc<dyn Derive> = Arc::<Deriver>::clone(&deriver);
+        let writers = Writers::start(&database, derive, &clock, writing)?;
         let (policy, writers, patience) = (Policy::default(), Arc::new(writers), writing.deadline);
-        let parameters = Arc::new(Parameters::compile(&definitions));
-        let definition_index = Arc::new(DefinitionIndex::new(&definitions, &parameters));
         Ok(Gateway {
             definitions,
             parameters,
             definition_index,
+            deriver,
+            parameter_state,
             cursor_key: Arc::default(),
             database,
             limits,
@@ -134,12 +156,12 @@ impl Gateway {
         Gateway { policy, ..self }
     }
 
-    /// The same gateway with other definitions.
+    /// The same gateway with other definitions, by which the writers make rows from here on.
     #[must_use]
     pub fn with_definitions(&self, definitions: Arc<Definitions>) -> Gateway {
-        let parameters = Arc::new(Parameters::compile(&definitions));
-        let definition_index = Arc::new(DefinitionIndex::new(&definitions, &parameters));
-        Gateway { definitions, parameters, definition_index, ..self.clone() }
+        let Compiled { parameters, deriver, definition_index, parameter_state } = Compiled::of(&definitions);
+        self.writers.derive_by(Arc::<Deriver>::clone(&deriver));
+        Gateway { definitions, parameters, deriver, definition_index, parameter_state, ..self.clone() }
     }
 
     /// The time.
@@ -214,28 +236,18 @@ enum Planned<T> {
     Moved,
 }
 
-/// Computes index and projections anew; `progress` is told how many resources are done, of how many.
+/// Computes index and projections anew by these definitions, whose search parameters are whole then; `progress` is told
+/// how far a stage is, of how much.
 pub async fn reindex(
+    definitions: &Definitions,
     database: &Database,
-    progress: &(dyn Fn(u64, u64) + Sync),
+    progress: &(dyn Fn(Stage, u64, u64) + Sync),
 ) -> std::result::Result<u64, StoreError> {
-    store::reindex(database, &Deriver, progress).await
+    let parameters = Arc::new(Parameters::compile(definitions));
+    let derive: Arc<dyn Derive> = Arc::new(Deriver::new(definitions, &parameters));
+    store::reindex(database, &derive, progress).await
 }
 
 fn origin(caller: &Caller) -> Origin {
     Origin { request_id: Arc::clone(&caller.request_id), agent: Arc::clone(&caller.name) }
-}
-
-/// Joins search and region for the writer.
-struct Deriver;
-
-impl Derive for Deriver {
-    fn derive(&self, rtype: &str, resource: &Json) -> Derived {
-        Derived {
-            tokens: parameters::identifier_tokens(rtype, resource),
-            references: parameters::literal_references(resource),
-            projection: region::project(rtype, resource),
-            ..Derived::default()
-        }
-    }
 }

@@ -55,7 +55,7 @@ impl Gateway {
         standing: Standing,
     ) -> Result<Written> {
         let patch = self.read_patch(form, body)?;
-        let criteria = self.criteria(rtype, query)?;
+        let criteria = self.criteria(rtype, query).await?;
         settle!(self, self.try_patch_match(caller, &criteria, &patch, standing))
     }
 

@@ -94,7 +94,7 @@ impl Gateway {
         let key = match (id, &entry.query) {
             (Some(id), _) => self.key(rtype, id, Interaction::Delete)?,
             (None, Some(query)) => {
-                let criteria = self.criteria(&self.served(rtype, Interaction::Delete)?, query)?;
+                let criteria = self.criteria(&self.served(rtype, Interaction::Delete)?, query).await?;
                 match self.match_one(&criteria, planning).await? {
                     Some(key) => key,
                     None => {
@@ -128,7 +128,7 @@ impl Gateway {
         let content = entry.resource.clone().ok_or_else(no_target)?;
         check_type(&content.tree, &rtype)?;
         if let Some(query) = &entry.if_none_exist {
-            let criteria = self.criteria(&rtype, query)?;
+            let criteria = self.criteria(&rtype, query).await?;
             if let Some(key) = self.match_one(&criteria, planning).await? {
                 return Ok(Deed::Existing { key });
             }
@@ -164,7 +164,7 @@ impl Gateway {
             (None, Some(query)) => {
                 let rtype = self.served(rtype, Interaction::Update)?;
                 check_type(&content.tree, &rtype)?;
-                let criteria = self.criteria(&rtype, query)?;
+                let criteria = self.criteria(&rtype, query).await?;
                 let found = self.match_one(&criteria, planning).await?.map(|key| key.id);
                 let (id, expect) = self.conditional_target(&criteria, found.as_ref(), &content, entry.standing).await?;
                 Ok(Deed::Put { key: ResourceKey { rtype, id }, expect, content, method })
@@ -183,7 +183,7 @@ impl Gateway {
         let key = match (id, &entry.query) {
             (Some(id), _) => self.key(rtype, id, Interaction::Patch)?,
             (None, Some(query)) => {
-                let criteria = self.criteria(&self.served(rtype, Interaction::Patch)?, query)?;
+                let criteria = self.criteria(&self.served(rtype, Interaction::Patch)?, query).await?;
                 let found = self.match_one(&criteria, planning).await?;
                 found.ok_or_else(|| Error::not_found(&format!("{rtype}?…")))?
             }

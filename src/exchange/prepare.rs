@@ -10,7 +10,7 @@ use crate::fhir::resource::Text;
 use crate::profile::{Definitions, Validation};
 use crate::store::{Derive, Draft};
 
-use super::{Deriver, Gateway, aside};
+use super::{Gateway, aside};
 
 /// A resource that was read and keeps the JSON rules; not validated yet.
 #[derive(Clone, Debug)]
@@ -55,8 +55,8 @@ impl Gateway {
             if let Some(resource) = tree.as_object_mut() {
                 resource.insert("id", id.as_str());
             }
-            let derived = Deriver.derive(rtype.as_str(), &tree);
-            Arc::new(Draft { text, tree, derived })
+            let derived = self.deriver.derive(rtype.as_str(), &tree);
+            Arc::new(Draft { text, tree, derived, manifest: Arc::clone(self.deriver.manifest()) })
         })
     }
 }

@@ -23,7 +23,7 @@ use super::plan::{Deed, Plan, Planning};
 use super::read::present;
 use super::references::{Links, conditional_references};
 use super::types::Written;
-use super::{Deriver, Gateway, Planned, Standing, aside, origin, settle};
+use super::{Gateway, Planned, Standing, aside, origin, settle};
 
 /// Bytes of entries that are judged before others have their turn: about a millisecond's worth.
 const TURN: usize = 32 << 10;
@@ -107,7 +107,7 @@ impl Gateway {
                 links.add(full_url, key.clone(), version);
             }
         }
-        let written: HashMap<ResourceKey, Derived> = plans.iter().filter_map(written_rows).collect();
+        let written: HashMap<ResourceKey, Derived> = plans.iter().filter_map(|plan| self.written_rows(plan)).collect();
         for at in 0..plans.len() {
             let Deed::Put { content, .. } = &plans[at].deed else { continue };
             for reference in conditional_references(&content.tree) {
@@ -157,7 +157,7 @@ impl Gateway {
             error.kind = ErrorKind::BadRequest;
             error
         })?;
-        let criteria = self.criteria(&rtype, query)?;
+        let criteria = self.criteria(&rtype, query).await?;
         let limit = written.len() + planning.deleted.len() + 2;
         let mut connection = self.database.reader().await?;
         let matches = store::matching_ids(&mut connection, &criteria, limit).await?;
@@ -254,6 +254,11 @@ impl Gateway {
         Ok(broken)
     }
 
+    fn written_rows(&self, plan: &Plan) -> Option<(ResourceKey, Derived)> {
+        let Deed::Put { key, content, .. } = &plan.deed else { return None };
+        Some((key.clone(), self.deriver.derive(key.rtype.as_str(), &content.tree)))
+    }
+
     fn unit(&self, plans: &[Plan], assertions: Vec<Assertion>, caller: &Caller, digest: Option<&str>) -> Unit {
         let steps = plans.iter().filter_map(|plan| {
             Some(match &plan.deed {
@@ -320,11 +325,6 @@ fn response(result: StepResult, findings: Vec<Issue>) -> Option<EntryResponse> {
         StepResult::Read(version) => Some(EntryResponse::Read(version)),
         result => written(result, findings).map(EntryResponse::Written),
     }
-}
-
-fn written_rows(plan: &Plan) -> Option<(ResourceKey, Derived)> {
-    let Deed::Put { key, content, .. } = &plan.deed else { return None };
-    Some((key.clone(), Deriver.derive(key.rtype.as_str(), &content.tree)))
 }
 
 /// Whether a resource that is being written will match.

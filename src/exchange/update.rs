@@ -63,7 +63,7 @@ impl Gateway {
     ) -> Result<Written> {
         let content = self.parse(body)?;
         check_type(&content.tree, rtype)?;
-        let criteria = self.criteria(rtype, query)?;
+        let criteria = self.criteria(rtype, query).await?;
         settle!(self, self.try_update(caller, &criteria, &content, standing))
     }
 

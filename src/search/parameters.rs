@@ -275,3 +275,99 @@ fn digest(source: &SearchParameter) -> String {
     let text = format!("{EXTRACTION}\n{:?}\n{expression}\n{}", source.kind, parts.join("\n"));
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path as FilePath;
+
+    use super::*;
+    use crate::fhir::json::{Limits, parse};
+    use crate::profile::Settings;
+
+    fn compiled() -> (Definitions, Parameters) {
+        let pack = include_bytes!("../../fhir-profiles/r4/r4-facts.txt.gz");
+        let definitions = Definitions::load(pack, &crate::definitions::built_in(), Settings::default()).unwrap();
+        let parameters = Parameters::compile(&definitions);
+        (definitions, parameters)
+    }
+
+    /// R4's published examples and the region's, where they are at hand.
+    fn examples() -> Vec<Json> {
+        let root = FilePath::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = ["fhir-profiles/examples", "../shared/data/r4-core/examples", "../shared/data/hl7-r4-examples"];
+        let mut waiting: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
+        let mut found = Vec::new();
+        while let Some(folder) = waiting.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "json") {
+                    found.extend(parse(&std::fs::read(path).unwrap(), Limits { depth: 256 }));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_parameter_of_every_served_type_is_compiled() {
+        let (definitions, parameters) = compiled();
+        let mut left_out = BTreeSet::new();
+        let mut numbers = HashMap::new();
+        for served in definitions.served_types() {
+            for defined in definitions.search_parameters(&served.name) {
+                match parameters.find(&served.name, &defined.code) {
+                    Some(found) => assert_eq!(numbers.insert(found.id, &defined.url), None, "{}", defined.url),
+                    None => drop(left_out.insert(defined.code.as_str())),
+                }
+            }
+        }
+        assert_eq!(left_out, BTreeSet::from(["_content", "_query", "_text", "composition", "message"]));
+    }
+
+    #[test]
+    fn a_walk_finds_what_the_expression_finds() {
+        let (definitions, parameters) = compiled();
+        let (mut compared, mut rows) = (0, 0);
+        for resource in examples() {
+            let rtype = resource.get_str("resourceType").unwrap_or_default().to_owned();
+            for defined in definitions.search_parameters(&rtype) {
+                let Some(parameter) = parameters.find(&rtype, &defined.code) else { continue };
+                if !matches!(parameter.way, Way::Walks(_)) {
+                    continue;
+                }
+                let expression = Expression::compile(defined.expression.as_deref().unwrap()).unwrap();
+                let mut walked = Derived::default();
+                parameter.rows(&resource, &mut walked);
+                let context = Context { typed_references: true, ..Context::new(&resource) };
+                let context = context.with_model(definitions.model());
+                let mut evaluated = Derived::default();
+                for item in expression.evaluate(&context).unwrap() {
+                    let Some(node) = item.node() else { continue };
+                    let Some(json) = node.value else { continue };
+                    collect(&parameter.collector, Element { json, type_name: node.type_name }, &mut evaluated);
+                }
+                assert_eq!(
+                    walked,
+                    evaluated,
+                    "{rtype} {} {}",
+                    defined.code,
+                    resource.get_str("id").unwrap_or_default()
+                );
+                compared += 1;
+                rows += usize::from(walked != Derived::default());
+            }
+        }
+        assert!(compared > 100 && rows > 50, "{compared} {rows}");
+    }
+
+    #[test]
+    fn most_parameters_walk() {
+        let (_, parameters) = compiled();
+        let all: Vec<_> = parameters.all().map(|(_, parameter)| parameter).collect();
+        let evaluated = all.iter().filter(|parameter| matches!(parameter.way, Way::Evaluation(_)));
+        let evaluated: BTreeSet<_> = evaluated.map(|parameter| parameter.code.as_str()).collect();
+        assert_eq!(evaluated, BTreeSet::from(["deceased"]));
+    }
+}

@@ -118,7 +118,10 @@ async fn segment_apply(
     }
     let stamp = match stamp {
         Some(stamp) => stamp,
-        None => stamp.insert(Stamp::draw(connection, tools.clock.now(), versions).await?),
+        None => {
+            let drawn = Stamp::draw(connection, tools.clock.now(), versions, tools.derive.manifest()).await?;
+            stamp.insert(drawn)
+        }
     };
     if rows.iter().any(|row| stamp.is_behind(row)) {
         return Err(StoreError::Retry("another gateway wrote a version after the stamp was drawn".into()));
@@ -202,7 +205,7 @@ async fn still_referenced(
     };
     let written = overlay.entries.iter().filter(|(key, entry)| *key != target && !entry.added.is_empty());
     for (key, entry) in written {
-        if entry.derived().references.iter().any(refers) {
+        if entry.derived(key.rtype.as_str(), overlay.derive).references.iter().any(refers) {
             return Ok(Some(key.clone()));
         }
     }

@@ -1,5 +1,6 @@
 //! What is asked of the writer: units that happen whole or not at all, and what became of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
@@ -8,7 +9,8 @@ use crate::fhir::json::Json;
 use crate::fhir::resource::Text;
 
 use super::StoreError;
-use super::derived::Derived;
+use super::derived::{Derive, Derived};
+use super::parameter_state::Manifest;
 use super::search::Criteria;
 
 /// One request's changes. They commit together or not at all.
@@ -96,6 +98,19 @@ pub struct Draft {
     pub text: Text,
     pub tree: Json,
     pub derived: Derived,
+    /// Of which parameters [`Self::derived`] was made: the writer may have others by now.
+    pub manifest: Arc<Manifest>,
+}
+
+impl Draft {
+    /// The rows as the writer makes them.
+    pub(super) fn rows(&self, rtype: &str, derive: &dyn Derive) -> Cow<'_, Derived> {
+        let manifest = derive.manifest();
+        match Arc::ptr_eq(&self.manifest, manifest) || self.manifest.digest() == manifest.digest() {
+            true => Cow::Borrowed(&self.derived),
+            false => Cow::Owned(derive.derive(rtype, &self.tree)),
+        }
+    }
 }
 
 /// A version of a resource as it is stored.
@@ -164,6 +179,7 @@ impl From<StoreError> for UnitError {
         match error {
             StoreError::Retry(text) | StoreError::Unavailable(text) => UnitError::Unavailable(text),
             StoreError::InDoubt { .. } => UnitError::InDoubt,
+            error @ StoreError::OtherDefinitions => UnitError::Unavailable(error.to_string()),
             StoreError::TooCostly(text) | StoreError::Internal(text) => UnitError::Internal(text),
         }
     }

@@ -3,7 +3,7 @@
 //! A writer that checkpoints itself stands still for 50 to 200 ms. Here the bulk is moved while it goes on (PASSIVE); only
 //! then, and only for what came meanwhile, it has to wait, so that the log can begin anew (RESTART) and stay small.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use diesel::QueryableByName;
@@ -25,6 +25,34 @@ struct Progress {
     /// Frames in the log.
     #[diesel(sql_type = BigInt)]
     log: i64,
+}
+
+/// Looks after the log as long as it is kept, for whoever writes much without a gateway. Nothing on PostgreSQL.
+pub(super) struct Checkpoints {
+    stop: Option<Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Checkpoints {
+    pub fn start(database: &Database) -> Result<Checkpoints, StoreError> {
+        if !database.is_sqlite() {
+            return Ok(Checkpoints { stop: None, thread: None });
+        }
+        let (stop, stopped) = channel();
+        let database = database.clone();
+        let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(move || run(database, &stopped));
+        let thread = thread.map_err(|error| StoreError::Internal(error.to_string()))?;
+        Ok(Checkpoints { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.stop = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the checkpoint's thread ended badly");
+        }
+    }
 }
 
 /// Looks after the log until the channel closes; then moves all of it.

@@ -271,6 +271,11 @@ impl Connection {
         }
     }
 
+    /// Keeps more of SQLite's pages in memory (256 MB), for work that visits all of them.
+    pub(super) async fn widen_cache(&mut self) -> Result<(), StoreError> {
+        if self.is_sqlite() { self.run("PRAGMA cache_size = -262144").await } else { Ok(()) }
+    }
+
     /// Runs a statement without values, outside the statement cache.
     pub async fn run(&mut self, text: &str) -> Result<(), StoreError> {
         match &mut self.0 {

@@ -2,12 +2,21 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::fhir::json::Json;
+
+use super::parameter_state::Manifest;
 
 /// Computes the rows; the layers above know how (`search`, `region`), the writer asks for them when it meets old content.
 pub trait Derive: Send + Sync {
     fn derive(&self, rtype: &str, resource: &Json) -> Derived;
+
+    /// The projection alone.
+    fn project(&self, rtype: &str, resource: &Json) -> Projection;
+
+    /// The parameters of which rows are made.
+    fn manifest(&self) -> &Arc<Manifest>;
 }
 
 /// Everything that is derived from one resource.

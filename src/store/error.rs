@@ -17,6 +17,12 @@ pub enum StoreError {
     /// The question costs more than one may.
     #[error("{0}")]
     TooCostly(String),
+    /// Rows are made by other definitions than the ones at hand.
+    #[error(
+        "a gateway or another reindex works by other definitions than these: give all of them the same, let the gateways \
+         read theirs again (SIGHUP), then start anew"
+    )]
+    OtherDefinitions,
     /// A defect in this program.
     #[error("the database refused a statement: {0}")]
     Internal(String),

@@ -10,7 +10,8 @@ use crate::fhir::json::{Limits, parse};
 use super::connection::Connection;
 use super::derived::{Derive, Projection};
 use super::error::StoreError;
-use super::reindex::{CHUNK, transact};
+use super::reindex::{CHUNK, Progress, Stage, transact};
+use super::resource::Number;
 use super::sql::{Column, RowAction, Rows, Sql};
 
 /// The type of the resources among which beds are.
@@ -69,35 +70,9 @@ pub(super) fn event_rows(events: Vec<Event>) -> Rows {
 }
 
 #[derive(QueryableByName)]
-struct Place {
-    #[diesel(sql_type = Text)]
-    rid: String,
+struct LogRow {
     #[diesel(sql_type = BigInt)]
     key: i64,
-}
-
-/// Puts every event that the log makes and takes away what it does not make.
-///
-/// The log is append-only and a version comes with its event, so what was read of the log stays right without a lock: only
-/// the mending is a transaction, and writers wait for nothing where nothing is wrong.
-pub(super) async fn rebuild_events(connection: &mut Connection, derive: &dyn Derive) -> Result<(), StoreError> {
-    const TEXT: &str = "SELECT rid, key FROM resource WHERE rtype = ? AND rid > ? ORDER BY rid LIMIT ?";
-    let mut after = String::new();
-    loop {
-        let sql = Sql::new(TEXT).bind(BEDS).bind(after.as_str()).bind(CHUNK);
-        let mut places: Vec<Place> = connection.load_many(sql).await?;
-        for place in &places {
-            rebuild_one(connection, place.key, derive).await?;
-        }
-        match places.pop() {
-            Some(place) => after = place.rid,
-            None => return sweep_strangers(connection).await,
-        }
-    }
-}
-
-#[derive(QueryableByName)]
-struct LogRow {
     #[diesel(sql_type = BigInt)]
     version: i64,
     #[diesel(sql_type = BigInt)]
@@ -108,28 +83,48 @@ struct LogRow {
     body: Option<String>,
 }
 
-/// Walks the versions of one resource, oldest first.
-async fn rebuild_one(connection: &mut Connection, key: i64, derive: &dyn Derive) -> Result<(), StoreError> {
-    const LOG: &str = "SELECT version, seq, at, body FROM resource_version \
-         WHERE key = ? AND version > ? ORDER BY version LIMIT ?";
-    const STORED: &str = "SELECT e.seq, e.key, e.ward_id, e.operational_status, e.as_of, e.at \
-         FROM resource_version v JOIN bed_status_event e ON e.seq = v.seq \
-         WHERE v.key = ? AND v.version > ? AND v.version <= ?";
-    let (mut after, mut standing) = (0, Projection::None);
+/// Puts every event that the log makes and takes away what it does not make.
+///
+/// The log is append-only and a version comes with its event, so what was read of the log stays right without a lock: only
+/// the mending is a transaction, and writers wait for nothing where nothing is wrong.
+pub(super) async fn rebuild_events(
+    connection: &mut Connection,
+    derive: &dyn Derive,
+    progress: Progress<'_>,
+) -> Result<(), StoreError> {
+    const COUNT: &str = "SELECT count(*) AS value FROM resource_version WHERE rtype = ?";
+    // Every version in the order of resources, each behind the one that it follows.
+    const LOG: &str = "SELECT v.key, v.version, v.seq, v.at, v.body FROM resource_version v \
+         WHERE (v.key, v.version) > (?, ?) AND v.rtype = ? ORDER BY v.key, v.version LIMIT ?";
+    let total: Vec<Number> = connection.load_many(Sql::new(COUNT).bind(BEDS)).await?;
+    let total = total.first().map_or(0, |row| row.value.unsigned_abs());
+    let (mut last, mut standing, mut done) = ((i64::MIN, 0), Projection::None, 0);
     loop {
-        let log: Vec<LogRow> = connection.load_many(Sql::new(LOG).bind(key).bind(after).bind(CHUNK)).await?;
-        let Some(last) = log.last().map(|row| row.version) else { return Ok(()) };
-        let stored = Sql::new(STORED).bind(key).bind(after).bind(last);
-        let stored: Vec<Event> = connection.load_many(stored).await?;
+        let sql = Sql::new(LOG).bind(last.0).bind(last.1).bind(BEDS).bind(CHUNK);
+        let log: Vec<LogRow> = connection.load_many(sql).await?;
+        let Some(end) = log.last().map(|row| (row.key, row.version)) else { break };
+        let stored = stored(connection, last, end).await?;
         let mut right = Vec::new();
         for row in &log {
             let projection = project(row.body.as_deref(), derive)?;
-            right.extend(Event::between(key, row.seq, row.at, &standing, &projection));
-            standing = projection;
+            let before = if row.key == last.0 { standing } else { Projection::None };
+            right.extend(Event::between(row.key, row.seq, row.at, &before, &projection));
+            (last, standing) = ((row.key, row.version), projection);
         }
         mend(connection, right, stored).await?;
-        after = last;
+        done += log.len() as u64;
+        progress(Stage::Events, done, total.max(done));
     }
+    sweep_strangers(connection).await
+}
+
+/// The events of versions behind the first place, up to the second.
+async fn stored(connection: &mut Connection, after: (i64, i64), end: (i64, i64)) -> Result<Vec<Event>, StoreError> {
+    const STORED: &str = "SELECT e.seq, e.key, e.ward_id, e.operational_status, e.as_of, e.at \
+         FROM resource_version v JOIN bed_status_event e ON e.seq = v.seq \
+         WHERE (v.key, v.version) > (?, ?) AND (v.key, v.version) <= (?, ?)";
+    let sql = Sql::new(STORED).bind(after.0).bind(after.1).bind(end.0).bind(end.1);
+    connection.load_many(sql).await
 }
 
 /// A deleted version is no bed.
@@ -137,7 +132,7 @@ fn project(body: Option<&str>, derive: &dyn Derive) -> Result<Projection, StoreE
     let Some(body) = body else { return Ok(Projection::None) };
     let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
         .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
-    Ok(derive.derive(BEDS, &tree).projection)
+    Ok(derive.project(BEDS, &tree))
 }
 
 async fn mend(connection: &mut Connection, right: Vec<Event>, stored: Vec<Event>) -> Result<(), StoreError> {

@@ -1,9 +1,12 @@
 //! From a decided batch to rows: one set-based statement a table.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::audit::{AuditChain, AuditRecord};
-use super::change::Origin;
+use super::change::{Draft, Origin};
 use super::connection::Connection;
-use super::derived::{Derive, Projection};
+use super::derived::{Derive, Derived, Projection};
 use super::error::StoreError;
 use super::event::{Event, event_rows};
 use super::index::IndexRows;
@@ -73,8 +76,9 @@ impl BatchRows {
         stamp: &mut Stamp,
         derive: &dyn Derive,
     ) -> Result<(), StoreError> {
-        let before = entry.loaded_derived(key.rtype.as_str(), derive)?;
-        let after = entry.derived();
+        let rtype = key.rtype.as_str();
+        let (content, none) = (entry.loaded_content(rtype, derive)?, Derived::default());
+        let before = content.as_ref().map_or(&none, |content| &content.derived);
         let Some(last) = entry.added.last() else { return Ok(()) };
         let number = match &entry.loaded {
             Some(loaded) => {
@@ -87,15 +91,19 @@ impl BatchRows {
                 number
             }
         };
-        let mut standing = before.projection.clone();
-        for added in &mut entry.added {
-            let projection = added.draft.as_ref().map_or(Projection::None, |draft| draft.derived.projection.clone());
-            self.events.extend(Event::between(number, added.seq, stamp.at.0, &standing, &projection));
-            standing = projection;
+        let drafts: Vec<Option<Arc<Draft>>> = entry.added.iter().map(|added| added.draft.clone()).collect();
+        let rows =
+            drafts.iter().map(|draft| draft.as_ref().map_or_else(Cow::default, |draft| draft.rows(rtype, derive)));
+        let rows: Vec<Cow<'_, Derived>> = rows.collect();
+        let mut standing: &Projection = &before.projection;
+        for (added, rows) in entry.added.iter_mut().zip(&rows) {
+            self.events.extend(Event::between(number, added.seq, stamp.at.0, standing, &rows.projection));
+            standing = &rows.projection;
             self.versions.push(added.seq, number, key, added.version, added.method.as_str(), added.body.take());
         }
-        self.index.diff(number, &before, &after);
-        self.projections.replace(number, before.projection, after.projection);
+        let after: &Derived = rows.last().map_or(&none, |rows| rows);
+        self.index.diff(number, before, after);
+        self.projections.replace(number, &before.projection, &after.projection);
         Ok(())
     }
 }

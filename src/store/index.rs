@@ -6,13 +6,17 @@ use super::derived::{DateRow, Derived, PositionRow, QuantityRow, Reference, Stri
 use super::search::unit_vector;
 use super::sql::{Column, RowAction, Rows};
 
+/// The tables of the search index.
+pub(super) const INDEXES: [&str; 6] =
+    [Token::TABLE, Reference::TABLE, DateRow::TABLE, QuantityRow::TABLE, StringRow::TABLE, PositionRow::TABLE];
+
 /// A row of one of the index tables; its resource's key comes first, then the columns that tell rows apart.
-pub(super) trait IndexRow: Ord + Clone {
+trait IndexRow: Ord + Clone {
     const TABLE: &'static str;
-    /// The columns of the table after `key`.
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)>;
-    /// The columns after `key` by which a row is found again.
-    fn identity(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    /// The columns of the table after `key`. Takes the rows' texts.
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)>;
+    /// The columns after `key` by which a row is found again. Takes the rows' texts.
+    fn identity(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         Self::columns(rows)
     }
     fn of(derived: &Derived) -> &BTreeSet<Self>;
@@ -72,10 +76,10 @@ impl<R: IndexRow> Change<R> {
         self.new.extend(after.difference(before).map(|row| (number, row.clone())));
     }
 
-    fn into_rows(self) -> [Rows; 2] {
+    fn into_rows(mut self) -> [Rows; 2] {
         let keys = |rows: &[(i64, R)]| ("key", Column::Ints(rows.iter().map(|(key, _)| *key).collect()));
-        let gone = std::iter::once(keys(&self.gone)).chain(R::identity(&self.gone)).collect();
-        let new = std::iter::once(keys(&self.new)).chain(R::columns(&self.new)).collect();
+        let gone = std::iter::once(keys(&self.gone)).chain(R::identity(&mut self.gone)).collect();
+        let new = std::iter::once(keys(&self.new)).chain(R::columns(&mut self.new)).collect();
         [
             Rows { columns: gone, action: RowAction::Delete { table: R::TABLE } },
             Rows { columns: new, action: RowAction::Insert { table: R::TABLE, suffix: "ON CONFLICT DO NOTHING" } },
@@ -87,8 +91,8 @@ fn ints<R>(rows: &[(i64, R)], field: impl Fn(&R) -> i64) -> Column {
     Column::Ints(rows.iter().map(|(_, row)| field(row)).collect())
 }
 
-fn texts<R>(rows: &[(i64, R)], field: impl Fn(&R) -> &String) -> Column {
-    Column::Texts(rows.iter().map(|(_, row)| field(row).clone()).collect())
+fn texts<R>(rows: &mut [(i64, R)], field: impl Fn(&mut R) -> &mut String) -> Column {
+    Column::Texts(rows.iter_mut().map(|(_, row)| std::mem::take(field(row))).collect())
 }
 
 fn doubles<R>(rows: &[(i64, R)], field: impl Fn(&R) -> f64) -> Column {
@@ -98,10 +102,10 @@ fn doubles<R>(rows: &[(i64, R)], field: impl Fn(&R) -> f64) -> Column {
 impl IndexRow for Token {
     const TABLE: &'static str = "index_token";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
-            ("code", texts(rows, |row| &row.code)),
+            ("code", texts(rows, |row| &mut row.code)),
             ("system", ints(rows, |row| row.system)),
         ]
     }
@@ -114,12 +118,12 @@ impl IndexRow for Token {
 impl IndexRow for Reference {
     const TABLE: &'static str = "index_reference";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
-            ("target_type", texts(rows, |row| &row.target_type)),
-            ("target_id", texts(rows, |row| &row.target_id)),
-            ("version", texts(rows, |row| &row.version)),
+            ("target_type", texts(rows, |row| &mut row.target_type)),
+            ("target_id", texts(rows, |row| &mut row.target_id)),
+            ("version", texts(rows, |row| &mut row.version)),
         ]
     }
 
@@ -131,7 +135,7 @@ impl IndexRow for Reference {
 impl IndexRow for DateRow {
     const TABLE: &'static str = "index_date";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
             ("low", ints(rows, |row| row.low)),
@@ -147,14 +151,14 @@ impl IndexRow for DateRow {
 impl IndexRow for QuantityRow {
     const TABLE: &'static str = "index_quantity";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
             ("low", doubles(rows, |row| row.low.0)),
             ("high", doubles(rows, |row| row.high.0)),
             ("system", ints(rows, |row| row.system)),
-            ("code", texts(rows, |row| &row.code)),
-            ("unit", texts(rows, |row| &row.unit)),
+            ("code", texts(rows, |row| &mut row.code)),
+            ("unit", texts(rows, |row| &mut row.unit)),
         ]
     }
 
@@ -166,11 +170,11 @@ impl IndexRow for QuantityRow {
 impl IndexRow for StringRow {
     const TABLE: &'static str = "index_string";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
-            ("folded", texts(rows, |row| &row.folded)),
-            ("exact", texts(rows, |row| &row.exact)),
+            ("folded", texts(rows, |row| &mut row.folded)),
+            ("exact", texts(rows, |row| &mut row.exact)),
         ]
     }
 
@@ -189,15 +193,15 @@ pub(super) fn band(latitude: f64) -> i64 {
 impl IndexRow for PositionRow {
     const TABLE: &'static str = "index_position";
 
-    fn columns(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
-        let point = |axis: usize| doubles(rows, move |row| unit_vector(row.latitude.0, row.longitude.0)[axis]);
+    fn columns(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         let mut columns = Self::identity(rows);
+        let point = |axis: usize| doubles(rows, move |row| unit_vector(row.latitude.0, row.longitude.0)[axis]);
         columns.push(("band", ints(rows, |row| band(row.latitude.0))));
         columns.extend([("x", point(0)), ("y", point(1)), ("z", point(2))]);
         columns
     }
 
-    fn identity(rows: &[(i64, Self)]) -> Vec<(&'static str, Column)> {
+    fn identity(rows: &mut [(i64, Self)]) -> Vec<(&'static str, Column)> {
         vec![
             ("param", ints(rows, |row| row.param)),
             ("latitude", doubles(rows, |row| row.latitude.0)),

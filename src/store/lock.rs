@@ -1,14 +1,16 @@
 //! Which conditional units wait for one another, over all gateways of a PostgreSQL database.
 //!
 //! A unit that was planned on a search must not run beside one whose write would have changed what the search found,
-//! whatever words the two criteria use. So criteria and contents meet on the tokens themselves: criteria share the names
-//! of the tokens they ask for, a conditional unit's contents own the names of the tokens they bring. Plain writes take
-//! no part: they can always be thought of as having come later.
+//! whatever words the two criteria use. So criteria and contents meet on the identifiers themselves: criteria share the
+//! names of the identifiers they ask for, a conditional unit's contents own the names of those they bring. Other values
+//! are shared by too many resources to wait for: criteria without an identifier wait for everyone who writes their type.
+//! Plain writes take no part: they can always be thought of as having come later.
 
 use std::collections::BTreeMap;
 
 use super::change::{Action, Assertion, Unit};
 use super::connection::Connection;
+use super::derived::parameter_id;
 use super::error::StoreError;
 use super::search::{Condition, Criteria, Indexed, Patterns, TokenPattern};
 use super::sql::{Sql, Value};
@@ -63,8 +65,9 @@ impl Names {
             let rtype = step.key.rtype.as_str();
             let Action::Put { draft, .. } = &step.action else { continue };
             self.whole_type(rtype, false);
-            for token in &draft.derived.tokens {
-                self.token(token_name(rtype, token.param, &token.code), true);
+            let identifying = parameter_id(rtype, IDENTIFYING);
+            for token in draft.derived.tokens.iter().filter(|token| token.param == identifying) {
+                self.token(token_name(rtype, &token.code), true);
             }
         }
     }
@@ -92,24 +95,28 @@ fn writes_a_match(unit: &Unit, assertion: &Assertion) -> bool {
     written.any(|step| step.key.rtype == assertion.criteria.rtype && assertion.matches.contains(&step.key.id))
 }
 
-/// A resource that matches has one of these tokens; empty where the criteria name none, so that any resource might match.
+/// The search parameter whose values few resources have.
+const IDENTIFYING: &str = "identifier";
+
+/// A resource that matches has one of these identifiers; empty where the criteria name none, so that any resource might
+/// match.
 fn token_names(criteria: &Criteria) -> Vec<String> {
+    let rtype = criteria.rtype.as_str();
+    let identifying = parameter_id(rtype, IDENTIFYING);
     let named = |condition: &Condition| {
         let Condition::Indexed(Indexed { param, any_of: Patterns::Tokens(any_of), .. }) = condition else {
             return None;
         };
         let name = |pattern: &TokenPattern| match pattern {
             // The system is left out: `code` and `system|code` may mean the same resource.
-            TokenPattern::Code(code) | TokenPattern::Exact { code, .. } => {
-                Some(token_name(criteria.rtype.as_str(), *param, code))
-            }
+            TokenPattern::Code(code) | TokenPattern::Exact { code, .. } => Some(token_name(rtype, code)),
             TokenPattern::System(_) | TokenPattern::Below(_) => None,
         };
-        any_of.iter().map(name).collect::<Option<Vec<_>>>()
+        if *param == identifying { any_of.iter().map(name).collect::<Option<Vec<_>>>() } else { None }
     };
     criteria.conditions.iter().find_map(named).unwrap_or_default()
 }
 
-fn token_name(rtype: &str, param: i64, code: &str) -> String {
-    format!("{rtype}?{param}={code}")
+fn token_name(rtype: &str, code: &str) -> String {
+    format!("{rtype}?{IDENTIFYING}={code}")
 }

@@ -16,10 +16,12 @@ mod index;
 mod lock;
 mod migrate;
 mod overlay;
+mod parameter_state;
 mod projection;
 mod reindex;
 mod resource;
 mod search;
+mod secret;
 mod sql;
 mod stamp;
 mod writer;
@@ -36,7 +38,8 @@ pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use housekeeping::{keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
-pub use reindex::reindex;
+pub use parameter_state::{MadeParameter, Manifest, ParameterState, Whole};
+pub use reindex::{Stage, reindex};
 pub use resource::{current, current_cached, current_of, version};
 pub use search::{
     Bound, Circle, Compare, Condition, Count, Criteria, DatePattern, EARTH_RADIUS, Edge, Found, Hit, Indexed,
@@ -44,5 +47,6 @@ pub use search::{
     SortValue, Span, StringPattern, Table, TokenPattern, TypeSearch, UnitPattern, VacancyPattern, count, currents,
     explain, find, matches, matching_ids, referrers, referring,
 };
+pub use secret::secret;
 pub use sql::{Column, RowAction, Rows, Sql, Value};
 pub use writer::{WriterSettings, Writers};

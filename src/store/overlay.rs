@@ -1,5 +1,6 @@
 //! The state that units see while a batch is decided in memory: what the database holds, with their own steps on top.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -37,9 +38,9 @@ pub(super) struct Loaded {
 }
 
 #[derive(Debug)]
-struct Content {
+pub(super) struct Content {
     tree: Json,
-    derived: Derived,
+    pub derived: Derived,
 }
 
 /// A new version.
@@ -55,7 +56,7 @@ pub(super) struct Added {
 /// All entries of a batch, and how to undo one unit's steps.
 pub(super) struct Overlay<'a> {
     pub entries: HashMap<ResourceKey, Entry>,
-    derive: &'a dyn Derive,
+    pub derive: &'a dyn Derive,
     undo: Vec<(ResourceKey, Entry)>,
 }
 
@@ -114,17 +115,16 @@ impl Entry {
     }
 
     /// The rows derived from what the batch leaves standing.
-    pub fn derived(&self) -> Derived {
-        self.added.last().and_then(|added| added.draft.as_ref()).map(|draft| draft.derived.clone()).unwrap_or_default()
+    pub fn derived(&self, rtype: &str, derive: &dyn Derive) -> Cow<'_, Derived> {
+        let draft = self.added.last().and_then(|added| added.draft.as_ref());
+        draft.map_or_else(Cow::default, |draft| draft.rows(rtype, derive))
     }
 
-    /// The rows derived from what the database holds.
-    pub fn loaded_derived(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Derived, StoreError> {
+    /// What the database holds, with the rows derived from it; `None` where there is nothing, or it is deleted.
+    pub fn loaded_content(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Option<Arc<Content>>, StoreError> {
         match &mut self.loaded {
-            Some(loaded) => {
-                Ok(loaded.content(rtype, derive)?.map(|content| content.derived.clone()).unwrap_or_default())
-            }
-            None => Ok(Derived::default()),
+            Some(loaded) => Ok(loaded.content(rtype, derive)?.map(Arc::clone)),
+            None => Ok(None),
         }
     }
 
@@ -197,7 +197,7 @@ impl Entry {
 }
 
 impl Loaded {
-    fn content(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Option<&Content>, StoreError> {
+    fn content(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Option<&Arc<Content>>, StoreError> {
         let Some(body) = &self.body else { return Ok(None) };
         if self.content.is_none() {
             let tree = parse(body.as_bytes(), STORED)
@@ -205,6 +205,6 @@ impl Loaded {
             let derived = derive.derive(rtype, &tree);
             self.content = Some(Arc::new(Content { tree, derived }));
         }
-        Ok(self.content.as_deref())
+        Ok(self.content.as_ref())
     }
 }

@@ -18,24 +18,24 @@ pub(super) struct ProjectionRows {
 
 impl ProjectionRows {
     /// Puts `after` in the place of `before`, where they differ.
-    pub fn replace(&mut self, key: i64, before: Projection, after: Projection) {
+    pub fn replace(&mut self, key: i64, before: &Projection, after: &Projection) {
         if before == after {
             return;
         }
         // A team's members are replaced as a whole; any other row is overwritten in place.
-        if let Some(table) = table_of(&before)
-            && (table_of(&after) != Some(table) || table == MEMBERS)
+        if let Some(table) = table_of(before)
+            && (table_of(after) != Some(table) || table == MEMBERS)
         {
             self.take_away(table, key);
         }
-        let (old, new) = (vacancies_of(&before), vacancies_of(&after));
+        let (old, new) = (vacancies_of(before), vacancies_of(after));
         if old != new {
             if !old.is_empty() {
                 self.take_away(VACANCIES, key);
             }
             self.vacancies.extend((0..).zip(new).map(|(position, slice)| (key, position, slice.clone())));
         }
-        match after {
+        match after.clone() {
             Projection::None => {}
             Projection::Facility(facility) => self.facilities.push((key, facility)),
             Projection::Ward(ward) => self.wards.push((key, ward)),
@@ -92,7 +92,11 @@ pub(super) fn belongs_in(projection: &Projection, table: &str) -> bool {
 pub(super) fn any_of_the_kind(projection: &Projection) -> Projection {
     match projection {
         Projection::CareTeam(_) => Projection::CareTeam(vec![Member::default()]),
-        Projection::Ward(_) => Projection::Ward(Ward { vacancies: vec![Vacancy::default()], ..Ward::default() }),
+        Projection::Ward(_) => {
+            // No ward posts such a count.
+            let some = Vacancy { available: Some(i64::MIN), ..Vacancy::default() };
+            Projection::Ward(Ward { vacancies: vec![some], ..Ward::default() })
+        }
         _ => Projection::None,
     }
 }

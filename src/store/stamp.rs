@@ -1,16 +1,17 @@
 //! What a writing transaction is given before it writes: its id, its moment, places in the log and resource keys.
 
 use diesel::QueryableByName;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::fhir::instant::Instant;
 
 use super::connection::Connection;
 use super::error::StoreError;
+use super::parameter_state::{Manifest, take_over};
 use super::resource::CurrentRow;
 use super::sql::Sql;
 
-#[derive(QueryableByName, Clone, Copy, Debug)]
+#[derive(QueryableByName, Clone, Debug)]
 struct StampRow {
     #[diesel(sql_type = BigInt)]
     tx: i64,
@@ -20,6 +21,9 @@ struct StampRow {
     first_seq: i64,
     #[diesel(sql_type = BigInt)]
     first_key: i64,
+    /// By which index rows are made.
+    #[diesel(sql_type = Nullable<Text>)]
+    definitions: Option<String>,
 }
 
 /// Numbers to hand out, in order.
@@ -37,12 +41,20 @@ impl Stamp {
     /// Draws a stamp for at most `versions` new versions, of which any may be a new resource.
     ///
     /// Drawn after the current rows were loaded and before anything is written, so that a resource's times never run
-    /// backwards. On SQLite the write lock is held, so that the next free numbers are simply read.
-    pub async fn draw(connection: &mut Connection, now: Instant, versions: usize) -> Result<Stamp, StoreError> {
+    /// backwards. On SQLite the write lock is held, so that the next free numbers are simply read. From here on rows are made
+    /// by the definitions of `manifest`.
+    pub async fn draw(
+        connection: &mut Connection,
+        now: Instant,
+        versions: usize,
+        manifest: &Manifest,
+    ) -> Result<Stamp, StoreError> {
         const SQLITE: &str = "SELECT 0 AS tx, coalesce((SELECT at FROM resource_version ORDER BY seq DESC LIMIT 1), 0) AS at, \
              coalesce((SELECT max(seq) FROM resource_version), 0) + 1 AS first_seq, \
-             coalesce((SELECT max(key) FROM resource), 0) + 1 AS first_key";
-        const POSTGRES: &str = "SELECT tx, at, first_seq, first_key FROM kakehashi_stamp(?, ?)";
+             coalesce((SELECT max(key) FROM resource), 0) + 1 AS first_key, \
+             (SELECT digest FROM search_definitions WHERE id = 1) AS definitions";
+        const POSTGRES: &str = "SELECT tx, at, first_seq, first_key, \
+             (SELECT digest FROM search_definitions WHERE id = 1) AS definitions FROM kakehashi_stamp(?, ?)";
         let count = i64::try_from(versions).unwrap_or(i64::MAX);
         let sql = match connection.is_sqlite() {
             true => Sql::new(SQLITE),
@@ -50,6 +62,9 @@ impl Stamp {
         };
         let rows: Vec<StampRow> = connection.load(sql).await?;
         let row = rows.first().ok_or_else(|| StoreError::Internal("no stamp was drawn".into()))?;
+        if row.definitions.as_deref() != Some(manifest.digest()) {
+            take_over(connection, manifest).await?;
+        }
         let at = if connection.is_sqlite() { now.max(Instant(row.at)) } else { Instant(row.at) };
         Ok(Stamp { tx: row.tx, at, first_seq: row.first_seq, next_seq: row.first_seq, next_key: row.first_key })
     }

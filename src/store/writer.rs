@@ -3,8 +3,8 @@
 //! SQLite has one writer on a thread of its own; PostgreSQL has several tasks, and a resource always meets the same one.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -57,9 +57,13 @@ struct Job {
     reply: oneshot::Sender<(Outcome, Unit)>,
 }
 
+/// How rows are made at the moment, for all writers.
+type Deriving = Arc<RwLock<Arc<dyn Derive>>>;
+
 /// The way in for changes.
 pub struct Writers {
     queues: Vec<mpsc::Sender<Job>>,
+    derive: Deriving,
     deadline: Duration,
     closing: AtomicBool,
     threads: std::sync::Mutex<Vec<std::thread::JoinHandle<()>>>,
@@ -72,18 +76,19 @@ impl Writers {
     /// Starts the writers. Must be called within a runtime.
     pub fn start(
         database: &Database,
-        derive: &Arc<dyn Derive>,
+        derive: Arc<dyn Derive>,
         clock: &Arc<dyn Clock>,
         settings: WriterSettings,
     ) -> Result<Writers, StoreError> {
         let count = if database.is_sqlite() { 1 } else { settings.writers_on_postgres() };
+        let derive: Deriving = Arc::new(RwLock::new(derive));
         let (mut queues, mut threads, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
             let (queue, jobs) = mpsc::channel(settings.queue);
             queues.push(queue);
             let writer = Writer {
                 database: database.clone(),
-                derive: Arc::clone(derive),
+                derive: Arc::clone(&derive),
                 clock: Arc::clone(clock),
                 group: settings.group.max(1),
                 chain: AuditChain::start(),
@@ -106,7 +111,7 @@ impl Writers {
         }
         let (threads, tasks) = (std::sync::Mutex::new(threads), std::sync::Mutex::new(tasks));
         let closing = AtomicBool::new(false);
-        Ok(Writers { queues, deadline: settings.deadline, closing, threads, tasks, checkpoints })
+        Ok(Writers { queues, derive, deadline: settings.deadline, closing, threads, tasks, checkpoints })
     }
 
     /// Applies the unit, whole or not at all. What is answered `Ok` is on the disk.
@@ -119,6 +124,11 @@ impl Writers {
         let job = Job { unit, deadline: Moment::now() + self.deadline, reply };
         queue.try_send(job).map_err(|_| UnitError::Overloaded)?;
         answer.await.map_or(Err(UnitError::InDoubt), |(outcome, _unit)| outcome)
+    }
+
+    /// Batches from here on make rows so. Drafts whose rows were made otherwise have them made anew.
+    pub fn derive_by(&self, derive: Arc<dyn Derive>) {
+        *self.derive.write().unwrap_or_else(PoisonError::into_inner) = derive;
     }
 
     fn queue_of(&self, unit: &Unit) -> &mpsc::Sender<Job> {
@@ -137,13 +147,13 @@ impl Writers {
         self.closing.store(true, Ordering::Release);
         self.queues.clear();
         self.checkpoints = None;
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a writer ended badly");
             }
         }
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let ended = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(ended, Ok(Ok(()))) {
@@ -166,7 +176,7 @@ fn named_thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<std:
 
 struct Writer {
     database: Database,
-    derive: Arc<dyn Derive>,
+    derive: Deriving,
     clock: Arc<dyn Clock>,
     group: usize,
     chain: AuditChain,
@@ -272,7 +282,8 @@ impl Writer {
     async fn attempt(&mut self, units: &[&Unit]) -> Result<Vec<Outcome>, StoreError> {
         self.notice_foreign_changes().await;
         let mut connection = self.connect().await?;
-        let tools = Tools { derive: &*self.derive, clock: &*self.clock };
+        let derive = Arc::clone(&self.derive.read().unwrap_or_else(PoisonError::into_inner));
+        let tools = Tools { derive: &*derive, clock: &*self.clock };
         let keys = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key);
         self.database.cache().inspect(|cache| cache.begin_batch(keys));
         let ran = batch::run(&mut connection, units, &self.chain, &tools).await;

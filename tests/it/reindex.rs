@@ -79,7 +79,7 @@ async fn fill(app: &TestApp) {
 }
 
 async fn reindex(app: &TestApp) -> u64 {
-    exchange::reindex(&app.gateway.database, &|_, _| {}).await.unwrap()
+    exchange::reindex(&app.gateway.definitions, &app.gateway.database, &|_, _, _| {}).await.unwrap()
 }
 
 async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {

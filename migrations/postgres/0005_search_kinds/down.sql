@@ -1,4 +1,5 @@
 DROP TABLE secret;
+DROP TABLE search_definitions;
 DROP TABLE search_parameter;
 DROP INDEX ward_by_facility;
 DROP INDEX ward_by_id;

@@ -3,7 +3,6 @@
 -- `param` is a hash of type and code (`store::parameter_id`), `system` one of the code system (`store::system_id`, 0: none).
 -- Every table is found by resource (`key` first) and by value.
 DROP TABLE index_token;
-DROP TABLE resource_reference;
 
 -- Tokens and uris.
 CREATE TABLE index_token (
@@ -26,6 +25,9 @@ CREATE TABLE index_reference (
     version     TEXT   NOT NULL COLLATE "C",
     PRIMARY KEY (key, param, target_type, target_id, version)
 );
+-- Whoever deletes must go on seeing what is referred to: `reindex` moves these rows under their parameters.
+INSERT INTO index_reference SELECT key, 0, target_type, target_id, '' FROM resource_reference;
+DROP TABLE resource_reference;
 CREATE INDEX index_reference_by_target ON index_reference (target_id, target_type, param, key, version);
 
 -- Dates, moments and periods: low <= ... < high, milliseconds since 1970-01-01T00:00:00Z.
@@ -108,6 +110,15 @@ CREATE TABLE search_parameter (
     rtype  TEXT   NOT NULL,
     code   TEXT   NOT NULL,
     digest TEXT   NOT NULL
+);
+
+-- By whose definitions index rows are made at the moment, in one row: who makes them by others changes it first, and takes
+-- away the records of the parameters that are other ones there.
+CREATE TABLE search_definitions (
+    id      BIGINT NOT NULL PRIMARY KEY,
+    digest  TEXT   NOT NULL,
+    -- counts the changes of this table and of the one before
+    changes BIGINT NOT NULL
 );
 
 -- What the gateways of this database share and nobody else knows: the key that seals the cursors of searches.

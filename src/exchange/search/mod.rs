@@ -9,6 +9,7 @@
 mod compartment;
 mod include;
 
+use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use crate::access::Caller;
@@ -18,7 +19,7 @@ use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::SearchKind;
 use crate::search::{self, Parameter, SearchRequest, TypeRequest};
-use crate::store::{self, Criteria, Found, Hit, Place, Search, Table, TypeSearch, Version};
+use crate::store::{self, Criteria, Found, Hit, Place, Search, Table, TypeSearch, Version, Whole};
 
 use super::Gateway;
 
@@ -65,24 +66,39 @@ impl Gateway {
     }
 
     /// A search's own pairs, read for the types. `base`: this server's address; `asked`: the now of the first page.
-    pub fn read_search(
+    pub async fn read_search(
         &self,
         types: &[ResourceType],
         pairs: &[(String, String)],
         base: &str,
         asked: Instant,
     ) -> Result<SearchRequest> {
-        search::read(&self.scope(types, base, asked), pairs)
+        let whole = self.whole().await?;
+        let check = |parameter: &Parameter| check_whole(&whole, parameter);
+        search::read(&self.scope(types, base, asked, &check), pairs)
     }
 
     /// The criteria of a conditional interaction on the type.
-    pub(super) fn criteria(&self, rtype: &ResourceType, query: &str) -> Result<Criteria> {
-        search::read_criteria(&self.scope(&[], "", self.now()), rtype, query)
+    pub(super) async fn criteria(&self, rtype: &ResourceType, query: &str) -> Result<Criteria> {
+        let whole = self.whole().await?;
+        let check = |parameter: &Parameter| check_whole(&whole, parameter);
+        search::read_criteria(&self.scope(&[], "", self.now(), &check), rtype, query)
     }
 
-    fn scope<'a>(&'a self, types: &'a [ResourceType], base: &'a str, now: Instant) -> search::Scope<'a> {
+    fn scope<'a>(
+        &'a self,
+        types: &'a [ResourceType],
+        base: &'a str,
+        now: Instant,
+        whole: &'a (dyn Fn(&Parameter) -> Result<()> + Sync),
+    ) -> search::Scope<'a> {
         let (parameters, definitions) = (&*self.parameters, &*self.definitions);
-        search::Scope { types, parameters, definitions, base, now, whole: &whole }
+        search::Scope { types, parameters, definitions, base, now, whole }
+    }
+
+    /// Which search parameters have all their rows, as of a second ago at most.
+    pub async fn whole(&self) -> Result<Arc<Whole>> {
+        Ok(self.parameter_state.now(&self.database).await?)
     }
 
     /// The types that searches over the whole system look at, in the order of their answers.
@@ -159,8 +175,25 @@ impl Gateway {
     }
 }
 
-fn whole(_: &Parameter) -> Result<()> {
-    Ok(())
+/// Refuses a parameter some of whose rows are not made yet: an answer by them would leave out matches. 400, since the server
+/// is well and a parameter is at fault; `transient`, since the same request is answered later (R4
+/// `valueset-issue-type.html`; `incomplete` would tell of an answer that was given).
+fn check_whole(whole: &Whole, parameter: &Parameter) -> Result<()> {
+    if whole.has(parameter.id) {
+        return Ok(());
+    }
+    let code = &parameter.code;
+    let issue = Issue::error(
+        IssueCode::Transient,
+        format!(
+            "検索パラメータ {code} の索引はまだ完成していません。管理者が `kakehashi reindex` を終えるまで、ほかの条件で検索してください。"
+        ),
+        format!(
+            "The index of search parameter {code} is not complete. Until an administrator has finished \
+             `kakehashi reindex`, search by other criteria."
+        ),
+    );
+    Err(Error::bad_request(issue.on(format!("http.name:{code}"))))
 }
 
 /// Whether a search takes it; see `search::query` for those that it refuses.
@@ -212,14 +245,8 @@ impl Gateway {
 impl Gateway {
     /// The key with which the places of pages to come are sealed: the same for every gateway of the database.
     pub async fn cursor_key(&self) -> Result<[u8; 32]> {
-        let generate = async || {
-            let (left, right) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-            let mut key = [0; 32];
-            key[..16].copy_from_slice(left.as_bytes());
-            key[16..].copy_from_slice(right.as_bytes());
-            key
-        };
-        Ok(*self.cursor_key.get_or_init(generate).await)
+        let shared = async || store::secret(&self.database, "cursor").await;
+        Ok(*self.cursor_key.get_or_try_init(shared).await?)
     }
 }
 

@@ -130,7 +130,12 @@ impl Part<'_> {
     }
 
     fn sql(self) -> Sql {
-        let mut sql = Sql::new("WITH d AS MATERIALIZED (").append(self.rows).then("), s AS (SELECT d.key AS key", []);
+        // Sort values are computed once, and not wherever they are named.
+        let kept = match self.sort.is_empty() {
+            true => "), s AS (SELECT d.key AS key",
+            false => "), s AS MATERIALIZED (SELECT d.key AS key",
+        };
+        let mut sql = Sql::new("WITH d AS MATERIALIZED (").append(self.rows).then(kept, []);
         for (at, key) in self.sort.iter().enumerate() {
             sql = sql.then(", ", []).append(key.value(self.shape, "d.key")).then(&format!(" AS k{at}"), []);
         }

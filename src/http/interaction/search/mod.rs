@@ -72,7 +72,7 @@ async fn answer(app: &App, ask: &Ask, mut among: Among) -> Result<Answer> {
         choose(app, &mut among, names)?;
     }
     let asked = before.as_ref().map_or(app.gateway.now(), Cursor::asked);
-    let mut request = app.gateway.read_search(&among.types, &pairs, &ask.base, asked)?;
+    let mut request = app.gateway.read_search(&among.types, &pairs, &ask.base, asked).await?;
     if let Some(ignored) = request.ignored.first() {
         match before {
             // Other definitions than those of the first page: the search would not be the same.
@@ -82,7 +82,7 @@ async fn answer(app: &App, ask: &Ask, mut among: Among) -> Result<Answer> {
         }
     }
     if let Some(key) = &among.compartment {
-        app.gateway.within_compartment(&mut request, key);
+        app.gateway.within_compartment(&mut request, key).await?;
     }
     let size = app.gateway.page_size(control.count);
     let wish = PageWish {

@@ -1,0 +1,47 @@
+//! How rows are made of resources: the search parameters of the definitions, and the region's projections.
+
+use std::sync::Arc;
+
+use crate::fhir::json::Json;
+use crate::profile::Definitions;
+use crate::region;
+use crate::search::Parameters;
+use crate::store::{Derive, Derived, MadeParameter, Manifest, Projection};
+
+use super::definitions::is_definition;
+
+/// Joins search and region for the writer.
+pub struct Deriver {
+    parameters: Arc<Parameters>,
+    manifest: Arc<Manifest>,
+}
+
+/// Parameters that the store answers without rows.
+const WITHOUT_ROWS: [&str; 2] = ["_id", "_lastUpdated"];
+
+impl Deriver {
+    pub fn new(definitions: &Definitions, parameters: &Arc<Parameters>) -> Deriver {
+        let stored = parameters.all().filter(|(rtype, parameter)| {
+            !is_definition(definitions, rtype) && !WITHOUT_ROWS.contains(&parameter.code.as_str())
+        });
+        let made = stored.map(|(rtype, parameter)| {
+            let (code, digest) = (parameter.code.clone(), parameter.digest.clone());
+            (parameter.id, MadeParameter { rtype: rtype.to_owned(), code, digest })
+        });
+        Deriver { parameters: Arc::clone(parameters), manifest: Arc::new(Manifest::new(made)) }
+    }
+}
+
+impl Derive for Deriver {
+    fn derive(&self, rtype: &str, resource: &Json) -> Derived {
+        Derived { projection: region::project(rtype, resource), ..self.parameters.derive(rtype, resource) }
+    }
+
+    fn project(&self, rtype: &str, resource: &Json) -> Projection {
+        region::project(rtype, resource)
+    }
+
+    fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+}
