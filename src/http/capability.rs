@@ -11,14 +11,59 @@ use super::ask::Ask;
 use super::interaction::operation::offered;
 use super::paging::pretty;
 
-/// The statement with this server's address in it.
-pub fn answer(app: &App, ask: &Ask) -> Answer {
+/// The statement with this server's address in it, without search parameters that a reindex has still to complete.
+pub async fn answer(app: &App, ask: &Ask) -> Answer {
     let mut statement = (*app.capability).clone();
+    // A database that is away does not keep the statement from being told.
+    if let Ok(whole) = app.gateway.whole().await {
+        let missing: Vec<(&str, &str)> =
+            whole.missing().map(|made| (made.rtype.as_str(), made.code.as_str())).collect();
+        leave_out(&mut statement, &missing);
+    }
     let implementation = statement.as_object_mut().and_then(|statement| statement.get_mut("implementation"));
     if let Some(implementation) = implementation.and_then(Json::as_object_mut) {
         implementation.insert("url", ask.base.as_str());
     }
     Answer::ok(pretty(to_compact(&statement), &ask.form))
+}
+
+/// Takes what is searched by these parameters out of the statement.
+fn leave_out(statement: &mut Json, missing: &[(&str, &str)]) {
+    if missing.is_empty() {
+        return;
+    }
+    let rests = statement.as_object_mut().and_then(|statement| statement.get_mut("rest"));
+    for rest in rests.into_iter().flat_map(items_mut) {
+        let named = |place: &Json| place.get_str("name").unwrap_or_default().to_owned();
+        for resource in rest.get_mut("resource").into_iter().flat_map(items_mut) {
+            let rtype = resource.get("type").and_then(Json::as_str).unwrap_or_default().to_owned();
+            let is_missing = |code: &str| missing.contains(&(rtype.as_str(), code));
+            retain(resource, "searchParam", |param| !is_missing(&named(param)));
+            for list in ["searchInclude", "searchRevInclude"] {
+                retain(resource, list, |include| {
+                    let pair = include.as_str().and_then(|text| text.split_once(':'));
+                    pair.is_none_or(|pair| !missing.contains(&pair))
+                });
+            }
+        }
+        retain(rest, "searchParam", |param| !missing.iter().any(|(_, code)| *code == named(param)));
+    }
+}
+
+/// The objects of an array.
+fn items_mut(array: &mut Json) -> impl Iterator<Item = &mut Object> {
+    let items = if let Json::Array(items) = array { items.as_mut_slice() } else { &mut [] };
+    items.iter_mut().filter_map(Json::as_object_mut)
+}
+
+fn retain(object: &mut Object, name: &str, keep: impl Fn(&Json) -> bool) {
+    if let Some(Json::Array(items)) = object.get_mut(name) {
+        items.retain(keep);
+        // FHIR's JSON has no empty arrays.
+        if items.is_empty() {
+            object.remove(name);
+        }
+    }
 }
 
 /// What this gateway offers, without its address.

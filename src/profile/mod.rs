@@ -27,6 +27,7 @@ mod expression;
 mod extension_context;
 mod facts;
 mod format;
+mod implied;
 mod inner;
 mod issue;
 mod issue_of_schema;

@@ -8,7 +8,6 @@ mod query;
 mod request;
 mod value;
 
-pub use extract::{identifier_tokens, literal_references};
 pub use parameters::{Component, Parameter, Parameters};
 pub use query::{NON_FEATURES, Scope, read, read_criteria, split_query};
 pub use request::{Ignored, Include, Near, SearchRequest, TypeRequest};

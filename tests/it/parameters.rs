@@ -77,6 +77,14 @@ async fn found(app: &TestApp, query: &str) -> Vec<String> {
     ids(&app.get(query).await.expect(200))
 }
 
+/// Whether /metadata lists the parameter of Locations.
+async fn is_told(app: &TestApp, code: &str) -> bool {
+    let statement = app.get("metadata").await.expect(200);
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    let places = resources.iter().find(|resource| resource["type"] == "Location").unwrap();
+    places["searchParam"].as_array().unwrap().iter().any(|param| param["name"] == code)
+}
+
 async fn on_an_empty_store_every_parameter_is_whole(app: &TestApp) {
     app.site.renew(by_description());
     assert_eq!(found(app, "Location?place-note=x").await, Vec::<String>::new());
@@ -94,9 +102,11 @@ async fn a_new_parameter_is_refused_until_it_is_whole(app: &TestApp) {
     refused(app.get("Location?partof.place-note=海").await);
     refused(app.get("Location?place-note:missing=true").await);
     assert_eq!(found(app, "Location?name=北棟").await, ["old"], "the others are as they were");
+    assert!(!is_told(app, "place-note").await && is_told(app, "name").await);
     app.put("Location/new", &noted("new", "海の近く")).await.expect(201);
     refused(app.get("Location?place-note=海").await);
     reindex_by(app, &by_description()).await;
+    assert!(is_told(app, "place-note").await);
     assert_eq!(found(app, "Location?place-note=海").await, ["old", "new"]);
     app.put("Location/old", &noted("old", "山")).await.expect(200);
     assert_eq!(found(app, "Location?place-note=海").await, ["new"]);

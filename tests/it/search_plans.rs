@@ -1,7 +1,10 @@
 //! The statements of searches and the plans that the databases have for them.
 
+use std::collections::BTreeSet;
+
 use kakehashi::fhir::id::ResourceType;
 use kakehashi::fhir::instant::Instant;
+use kakehashi::search::{TypeRequest, split_query};
 use kakehashi::store::{
     Bound, Circle, Compare, Condition, Criteria, DatePattern, Edge, Indexed, Inherited, Patterns, QuantityPattern,
     ReferencePattern, Search, SearchLimits, SortBy, SortKey, Span, StoreError, StringPattern, Table, TokenPattern,
@@ -11,7 +14,11 @@ use kakehashi::store::{
 use crate::app::{TestApp, location};
 use crate::both;
 
-both!(every_kind_of_condition_and_order_is_a_statement_that_runs, what_is_too_much_to_be_sorted_is_walked_or_refused,);
+both!(
+    every_kind_of_condition_and_order_is_a_statement_that_runs,
+    what_is_too_much_to_be_sorted_is_walked_or_refused,
+    hot_searches_use_the_indexes_that_are_made_for_them,
+);
 
 fn indexed(param: &str, any_of: Patterns) -> Condition {
     inheriting(param, any_of, Inherited::No)
@@ -212,4 +219,69 @@ async fn pages(app: &TestApp, sort: Vec<SortKey>, whole: u32) -> Result<Vec<Stri
             None => return Ok(ids),
         }
     }
+}
+
+/// The searches that the region asks most (README, "Searches").
+const HOT: [&str; 10] = [
+    "Location?partof=Location/w1&operational-status=U",
+    "Location?vacancy=female$ge1&bed-function=recovery&capability=oxygen&near=34.7|135.4|10|km&_sort=near",
+    "HealthcareService?coverage-area=Location/city&specialty=01&capacity-status=capacity",
+    "ServiceRequest?patient=Patient/p1&status=active",
+    "Task?owner=Organization/h1&status=requested",
+    "CareTeam?patient=Patient/p1&status=active",
+    "CareTeam?participant=PractitionerRole/d1",
+    "Task?_lastUpdated=ge2026-11-28&_sort=_lastUpdated",
+    "Patient?identifier=http://a|1",
+    "ServiceRequest?subject:Patient.identifier=http://a|1&_sort=-authored",
+];
+
+/// Each statement of a hot search with the indexes that it uses, one a line, in the words of the database: what is told
+/// there of costs is left out.
+async fn plans(app: &TestApp) -> String {
+    let mut text = String::new();
+    for query in HOT {
+        let (rtype, pairs) = query.split_once('?').unwrap();
+        let types = [ResourceType::known(rtype)];
+        let read = app.gateway.read_search(&types, &split_query(pairs), &app.base, Instant(0)).await.unwrap();
+        let one = |one: TypeRequest| TypeSearch {
+            criteria: Criteria { rtype: one.rtype, conditions: one.conditions },
+            sort: one.sort,
+        };
+        let near = read.near.map(|near| (near.circle, near.param, near.inherited));
+        let sought = Search { types: read.types.into_iter().map(one).collect(), after: None, count: 20, near };
+        for (number, (_, lines)) in
+            explain(&app.gateway.database, &sought, Instant(0)).await.unwrap().iter().enumerate()
+        {
+            text.push_str(&format!("{query} [{number}]\n"));
+            let mut seen = BTreeSet::new();
+            for line in lines.iter().filter_map(|line| access(line)).filter(|line| seen.insert(line.clone())) {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// How a table is come at: `SEARCH t USING INDEX …` of SQLite, `Index Scan using … on …` of PostgreSQL.
+fn access(line: &str) -> Option<String> {
+    let line = line.trim_start_matches([' ', '-', '>']).split("  (cost").next().unwrap_or_default().trim();
+    let told = ["SEARCH ", "SCAN ", "Index ", "Seq Scan", "Bitmap "].iter().any(|word| line.starts_with(word));
+    (told && !line.starts_with("Index Cond")).then(|| line.to_owned())
+}
+
+async fn hot_searches_use_the_indexes_that_are_made_for_them(app: &TestApp) {
+    let name = if app.database_url.starts_with("sqlite") { "sqlite" } else { "postgres" };
+    let file = format!("{}/tests/it/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let found = plans(app).await;
+    if std::env::var_os("KAKEHASHI_TEST_WRITE_PLANS").is_some() {
+        std::fs::write(&file, &found).unwrap();
+    }
+    assert_eq!(found, std::fs::read_to_string(&file).unwrap_or_default(), "{file}");
+    let tables = ["resource", "index_", "ward", "bed", "facility"];
+    let whole = |line: &&str| {
+        let words = line.trim();
+        words.starts_with("Seq Scan")
+            || words.strip_prefix("SCAN ").is_some_and(|rest| tables.iter().any(|t| rest.starts_with(t)))
+    };
+    assert_eq!(found.lines().filter(whole).collect::<Vec<_>>(), Vec::<&str>::new());
 }

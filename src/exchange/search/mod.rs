@@ -8,20 +8,18 @@
 
 mod compartment;
 mod include;
+mod reading;
 
-use std::sync::Arc;
 use std::time::Instant as Clock;
 
 use crate::access::Caller;
-use crate::error::{Error, Result};
-use crate::fhir::id::ResourceType;
-use crate::fhir::instant::Instant;
+use crate::error::Result;
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::profile::SearchKind;
-use crate::search::{self, Parameter, SearchRequest, TypeRequest};
-use crate::store::{self, Criteria, Found, Hit, Place, Search, Table, TypeSearch, Version, Whole};
+use crate::search::{SearchRequest, TypeRequest};
+use crate::store::{self, Criteria, Found, Hit, Place, Search, TypeSearch, Version};
 
 use super::Gateway;
+use reading::check_whole;
 
 /// Which page of a search is wanted.
 #[derive(Clone, Debug, Default)]
@@ -58,56 +56,10 @@ pub struct SearchPage {
 }
 
 impl Gateway {
-    /// The parameters by which resources of the type can be searched, in the order of their names.
-    pub fn search_parameters(&self, rtype: &str) -> Vec<&Parameter> {
-        let dated = !self.is_definition(rtype);
-        let all = self.parameters.of(rtype).iter();
-        all.filter(|parameter| is_served(parameter) && (dated || parameter.code != "_lastUpdated")).collect()
-    }
-
-    /// A search's own pairs, read for the types. `base`: this server's address; `asked`: the now of the first page.
-    pub async fn read_search(
-        &self,
-        types: &[ResourceType],
-        pairs: &[(String, String)],
-        base: &str,
-        asked: Instant,
-    ) -> Result<SearchRequest> {
-        let whole = self.whole().await?;
-        let check = |parameter: &Parameter| check_whole(&whole, parameter);
-        search::read(&self.scope(types, base, asked, &check), pairs)
-    }
-
-    /// The criteria of a conditional interaction on the type.
-    pub(super) async fn criteria(&self, rtype: &ResourceType, query: &str) -> Result<Criteria> {
-        let whole = self.whole().await?;
-        let check = |parameter: &Parameter| check_whole(&whole, parameter);
-        search::read_criteria(&self.scope(&[], "", self.now(), &check), rtype, query)
-    }
-
-    fn scope<'a>(
-        &'a self,
-        types: &'a [ResourceType],
-        base: &'a str,
-        now: Instant,
-        whole: &'a (dyn Fn(&Parameter) -> Result<()> + Sync),
-    ) -> search::Scope<'a> {
-        let (parameters, definitions) = (&*self.parameters, &*self.definitions);
-        search::Scope { types, parameters, definitions, base, now, whole }
-    }
-
-    /// Which search parameters have all their rows, as of a second ago at most.
-    pub async fn whole(&self) -> Result<Arc<Whole>> {
-        Ok(self.parameter_state.now(&self.database).await?)
-    }
-
-    /// The types that searches over the whole system look at, in the order of their answers.
-    pub fn searched_types(&self) -> Vec<ResourceType> {
-        let searchable = |served: &&crate::profile::ServedType| {
-            served.allows(crate::profile::Interaction::SearchType) && !self.is_definition(&served.name)
-        };
-        let served = self.definitions.served_types().iter().filter(searchable);
-        served.map(|served| ResourceType::known(&served.name)).collect()
+    /// The key with which the places of pages to come are sealed: the same for every gateway of the database.
+    pub async fn cursor_key(&self) -> Result<[u8; 32]> {
+        let shared = async || store::secret(&self.database, "cursor").await;
+        Ok(*self.cursor_key.get_or_try_init(shared).await?)
     }
 
     /// The current, not deleted resources that match, and what comes with them.
@@ -175,39 +127,6 @@ impl Gateway {
     }
 }
 
-/// Refuses a parameter some of whose rows are not made yet: an answer by them would leave out matches. 400, since the server
-/// is well and a parameter is at fault; `transient`, since the same request is answered later (R4
-/// `valueset-issue-type.html`; `incomplete` would tell of an answer that was given).
-fn check_whole(whole: &Whole, parameter: &Parameter) -> Result<()> {
-    if whole.has(parameter.id) {
-        return Ok(());
-    }
-    let code = &parameter.code;
-    let issue = Issue::error(
-        IssueCode::Transient,
-        format!(
-            "検索パラメータ {code} の索引はまだ完成していません。管理者が `kakehashi reindex` を終えるまで、ほかの条件で検索してください。"
-        ),
-        format!(
-            "The index of search parameter {code} is not complete. Until an administrator has finished \
-             `kakehashi reindex`, search by other criteria."
-        ),
-    );
-    Err(Error::bad_request(issue.on(format!("http.name:{code}"))))
-}
-
-/// Whether a search takes it; see `search::query` for those that it refuses.
-fn is_served(parameter: &Parameter) -> bool {
-    let tokens = || parameter.components.iter().any(|part| part.kind == SearchKind::Token);
-    let special = || matches!(parameter.table, Table::Position | Table::Vacancy);
-    match parameter.kind {
-        _ if search::NON_FEATURES.contains(&parameter.code.as_str()) => false,
-        SearchKind::Composite => parameter.components.len() == 2 && tokens(),
-        SearchKind::Special => special(),
-        _ => true,
-    }
-}
-
 fn criteria(one: &TypeRequest) -> Criteria {
     Criteria { rtype: one.rtype.clone(), conditions: one.conditions.clone() }
 }
@@ -228,31 +147,10 @@ fn cut_short() -> Issue {
     )
 }
 
-impl Gateway {
-    /// The type of a search over the whole system that `_type` names.
-    pub fn searched_type(&self, name: &str) -> Result<ResourceType> {
-        let found = self.searched_types().into_iter().find(|rtype| rtype.as_str() == name);
-        found.ok_or_else(|| {
-            Error::bad_parameter(
-                "_type",
-                "_type には、このサーバーに保存されるリソース型をカンマ区切りで指定してください。型は /metadata にあります。",
-                "_type lists resource types that this server stores, separated by commas. See /metadata for them.",
-            )
-        })
-    }
-}
-
-impl Gateway {
-    /// The key with which the places of pages to come are sealed: the same for every gateway of the database.
-    pub async fn cursor_key(&self) -> Result<[u8; 32]> {
-        let shared = async || store::secret(&self.database, "cursor").await;
-        Ok(*self.cursor_key.get_or_try_init(shared).await?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fhir::id::ResourceType;
 
     #[test]
     fn the_log_is_told_of_a_search_without_its_values() {

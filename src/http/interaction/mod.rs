@@ -25,7 +25,7 @@ use super::route::Route;
 /// Answers one interaction, alone or as an entry of a batch.
 pub async fn dispatch(app: &App, ask: &Ask, route: &Route) -> Result<Answer> {
     match (route, ask.verb) {
-        (Route::Metadata, Verb::Get | Verb::Head) => Ok(capability::answer(app, ask)),
+        (Route::Metadata, Verb::Get | Verb::Head) => Ok(capability::answer(app, ask).await),
         (Route::System, Verb::Post) => bundle::answer(app, ask).await,
         (Route::SystemHistory, Verb::Get | Verb::Head) => history::system(app, ask).await,
         (Route::TypeHistory(rtype), Verb::Get | Verb::Head) => history::of_type(app, ask, rtype).await,

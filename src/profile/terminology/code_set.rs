@@ -138,6 +138,18 @@ impl CodeSet {
         self.included.iter().any(|part| part.system.as_deref() == Some(system))
     }
 
+    /// The code systems that it names, by itself or through other sets.
+    pub fn systems(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        for part in &self.included {
+            match part.system.as_deref() {
+                Some(own) => found.push(own),
+                None => found.extend(part.sets.iter().flat_map(|set| set.systems())),
+            }
+        }
+        found
+    }
+
     /// Shows every member once, in the order of the definition, until `f` says `false`.
     pub fn each<'a>(&'a self, f: &mut dyn FnMut(Member<'a>) -> bool) -> Result<(), Gap> {
         self.walk(&mut |member| match self.excludes(member.system, member.code)? {

@@ -6,6 +6,6 @@ mod rows;
 mod text;
 
 pub use path::{Element, Path, branches};
-pub use references::{identifier_tokens, literal_references};
+pub use references::literal_references;
 pub use rows::{Collector, collect};
 pub use text::index_form;

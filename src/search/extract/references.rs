@@ -4,25 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::fhir::id::ResourceId;
 use crate::fhir::json::Json;
-use crate::store::{ANY_REFERENCE, Reference, Token, parameter_id, system_id};
-
-use super::text::index_form;
-
-/// The tokens of the search parameter `identifier`: R4 defines it as the element of that name on every type that has it.
-pub fn identifier_tokens(rtype: &str, resource: &Json) -> BTreeSet<Token> {
-    let param = parameter_id(rtype, "identifier");
-    let element = resource.get("identifier");
-    let identifiers = match element {
-        Some(Json::Array(items)) => items.as_slice(),
-        Some(single) => std::slice::from_ref(single),
-        None => &[],
-    };
-    let token = |identifier: &Json| {
-        let code = index_form(identifier.get_str("value")?);
-        Some(Token { param, code, system: system_id(identifier.get_str("system").unwrap_or_default()) })
-    };
-    identifiers.iter().filter_map(token).collect()
-}
+use crate::store::{ANY_REFERENCE, Reference};
 
 /// Every literal `Type/id` reference in the resource, `contained` included.
 pub fn literal_references(resource: &Json) -> BTreeSet<Reference> {

@@ -1,17 +1,44 @@
-//! Codes by value set and by hierarchy: `:in`, `:not-in`, `:above`, `:below`. R4 `search.html#token`.
+//! Codes by themselves, by value set and by hierarchy: `:in`, `:not-in`, `:above`, `:below`. R4 `search.html#token`.
 
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceId;
 use crate::profile::operation::{ExpandRequest, Refusal, ValueSetRef};
+use crate::search::extract::branches;
+use crate::search::parameters::Parameter;
 use crate::search::value::escape::unescape;
 use crate::search::value::token::{self, Token};
 use crate::store::TokenPattern;
 
 use super::{Reader, refusal};
 
+/// The systems of codes that stand without one; `None` where the parameter finds no such codes.
+type Implied = Option<Vec<String>>;
+
 impl Reader<'_> {
+    /// Codes as they are named.
+    pub(super) fn codes(&self, whole: &str, values: &[&str], implied: &Implied) -> Result<Vec<TokenPattern>> {
+        let mut found = Vec::with_capacity(values.len());
+        for value in values {
+            let asked = token::read(whole, value)?;
+            if asked.system.as_ref().is_some_and(|system| is_implied(implied, system)) {
+                found.push(token::of(Token { system: Some(String::new()), ..asked.clone() }));
+            }
+            found.push(token::of(asked));
+        }
+        Ok(found)
+    }
+
+    /// What codes without a system imply, where the parameter finds such codes.
+    pub(super) fn implied(&self, rtype: &str, parameter: &Parameter) -> Implied {
+        let definitions = self.scope.definitions;
+        let mut defined = definitions.search_parameters(rtype).iter();
+        let expression = defined.find(|one| one.code == parameter.code)?.expression.as_deref()?;
+        let of_branch = |branch: &str| definitions.implied_systems(&format!("{rtype}.{branch}"));
+        branches(rtype, expression).into_iter().filter_map(of_branch).reduce(|all, more| [all, more].concat())
+    }
+
     /// The codes of value sets, each named by its canonical address or as a resource of this server.
-    pub(super) fn in_sets(&self, whole: &str, values: &[&str]) -> Result<Vec<TokenPattern>> {
+    pub(super) fn in_sets(&self, whole: &str, values: &[&str], implied: &Implied) -> Result<Vec<TokenPattern>> {
         let mut found = Vec::new();
         for value in values {
             let canonical = self.canonical(&unescape(value));
@@ -19,10 +46,11 @@ impl Reader<'_> {
             let expansion = definitions
                 .expand(&ValueSetRef::Url(&canonical), &ExpandRequest::default())
                 .map_err(|refusal| undecided(whole, &refusal))?;
-            // A code without a system, such as a status, has the system of its value set by implication.
             for member in expansion.codes {
                 found.push(token::exact(&member.system, &member.code));
-                found.push(token::exact("", &member.code));
+                if is_implied(implied, &member.system) {
+                    found.push(token::exact("", &member.code));
+                }
             }
         }
         Ok(found)
@@ -40,7 +68,13 @@ impl Reader<'_> {
     }
 
     /// The codes that a code stands above or below, and itself.
-    pub(super) fn related(&self, whole: &str, values: &[&str], below: bool) -> Result<Vec<TokenPattern>> {
+    pub(super) fn related(
+        &self,
+        whole: &str,
+        values: &[&str],
+        implied: &Implied,
+        below: bool,
+    ) -> Result<Vec<TokenPattern>> {
         let mut found = Vec::new();
         for value in values {
             let Token { system: Some(system), code: Some(code) } = token::read(whole, value)? else {
@@ -54,10 +88,17 @@ impl Reader<'_> {
             let codes = definitions.related_codes(&system, &code, below).map_err(|why| undecided(whole, &why))?;
             for code in codes {
                 found.push(token::exact(&system, &code));
+                if is_implied(implied, &system) {
+                    found.push(token::exact("", &code));
+                }
             }
         }
         Ok(found)
     }
+}
+
+fn is_implied(implied: &Implied, system: &str) -> bool {
+    !system.is_empty() && implied.as_ref().is_some_and(|systems| systems.iter().any(|known| known == system))
 }
 
 /// The terminology's own words, on the parameter.

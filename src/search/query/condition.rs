@@ -112,9 +112,10 @@ impl Reader<'_> {
     ) -> Result<Condition> {
         let tokens = |patterns: Vec<TokenPattern>| of(parameter, Patterns::Tokens(patterns));
         let part = |name: &str| parameter_id(rtype, &format!("{}:{name}", parameter.code));
+        let implied = &self.implied(rtype, parameter);
         Ok(match modifier {
-            None => tokens(all(values, |value| token::pattern(whole, value))?),
-            Some("not") => not(tokens(all(values, |value| token::pattern(whole, value))?)),
+            None => tokens(self.codes(whole, values, implied)?),
+            Some("not") => not(tokens(self.codes(whole, values, implied)?)),
             Some("text") => {
                 let patterns = all(values, |value| string::pattern(whole, value, Manner::StartsWith))?;
                 indexed(part("text"), parameter.inherited, Patterns::Strings(patterns))
@@ -123,10 +124,10 @@ impl Reader<'_> {
                 let patterns = all(values, |value| token::of_type(whole, value))?;
                 indexed(part("of-type"), parameter.inherited, Patterns::Tokens(patterns))
             }
-            Some("in") => tokens(self.in_sets(whole, values)?),
-            Some("not-in") => not(tokens(self.in_sets(whole, values)?)),
-            Some("below") => tokens(self.related(whole, values, true)?),
-            Some("above") => tokens(self.related(whole, values, false)?),
+            Some("in") => tokens(self.in_sets(whole, values, implied)?),
+            Some("not-in") => not(tokens(self.in_sets(whole, values, implied)?)),
+            Some("below") => tokens(self.related(whole, values, implied, true)?),
+            Some("above") => tokens(self.related(whole, values, implied, false)?),
             Some(modifier) => {
                 let possible = ["missing", "not", "text", "in", "not-in", "above", "below", "of-type"];
                 return Err(refusal::modifier(whole, modifier, &possible));

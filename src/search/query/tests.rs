@@ -155,6 +155,26 @@ fn tokens_have_their_modifiers() {
 }
 
 #[test]
+fn codes_without_a_system_have_the_one_of_their_value_set() {
+    let system = "http://hl7.org/fhir/administrative-gender";
+    let male = [exact("", "male"), exact(system, "male")];
+    assert_eq!(condition("Patient", &format!("gender={system}|male")), tokens("Patient", "gender", &male));
+    let any = [TokenPattern::System(0), TokenPattern::System(system_id(system))];
+    assert_eq!(condition("Patient", &format!("gender={system}|")), tokens("Patient", "gender", &any));
+    assert_eq!(condition("Patient", "gender=|male"), tokens("Patient", "gender", &male[..1]));
+    let other = [exact("http://other", "male")];
+    assert_eq!(condition("Patient", "gender=http://other|male"), tokens("Patient", "gender", &other));
+    let coded = [exact("http://other", "x")];
+    assert_eq!(condition("Location", "type=http://other|x"), tokens("Location", "type", &coded), "no plain code");
+    let Condition::Indexed(Indexed { any_of: Patterns::Tokens(found), .. }) =
+        condition("Location", "status:in=http://hl7.org/fhir/ValueSet/location-status")
+    else {
+        panic!("no tokens")
+    };
+    assert!(found.contains(&exact("", "active")) && found.len() == 6, "{found:?}");
+}
+
+#[test]
 fn codes_are_found_by_value_set() {
     let set = "https://kakehashi.example/fhir/ValueSet/capacity-status";
     let system = "https://kakehashi.example/fhir/CodeSystem/capacity-status";
@@ -163,7 +183,7 @@ fn codes_are_found_by_value_set() {
     else {
         panic!("no tokens")
     };
-    assert!(found.contains(&exact(system, "waitlist")) && found.len() >= 4, "{found:?}");
+    assert!(found.contains(&exact(system, "waitlist")) && found.len() == 4, "{found:?}");
     let by_id = condition("HealthcareService", "capacity-status:in=ValueSet/capacity-status");
     assert_eq!(by_id, tokens("HealthcareService", "capacity-status", &found));
     let by_url = condition("HealthcareService", &format!("capacity-status:in={BASE}/ValueSet/capacity-status"));

@@ -19,7 +19,7 @@ pub enum Reference {
     Url { url: String, version: Option<String> },
 }
 
-/// `id`, `Type/id`, `Type/id/_history/version`, a url, or a canonical with `|version`. Urls below `base`, this server's
+/// `id`, `Type/id`, a url, or a canonical; with `/_history/version`, a canonical with `|version`. Urls below `base`, this server's
 /// own address, are its resources.
 pub fn read(name: &str, raw: &str, base: &str) -> Result<Reference> {
     let text = unescape(raw);
@@ -37,11 +37,10 @@ pub fn read(name: &str, raw: &str, base: &str) -> Result<Reference> {
             "it is not a reference. Examples: Patient/123, 123, https://example.org/fhir/Patient/123",
         ));
     }
-    Ok(match text.split_once('|') {
-        Some((url, version)) if !version.is_empty() => {
-            Reference::Url { url: url.to_owned(), version: Some(version.to_owned()) }
-        }
-        _ => Reference::Url { url: text, version: None },
+    let versioned = text.split_once('|').or_else(|| text.split_once("/_history/"));
+    Ok(match versioned.filter(|(_, version)| !version.is_empty()) {
+        Some((url, version)) => Reference::Url { url: url.to_owned(), version: Some(version.to_owned()) },
+        None => Reference::Url { url: text, version: None },
     })
 }
 
@@ -122,6 +121,7 @@ mod tests {
         assert_eq!(found("http://other/fhir/Patient/1"), [to("", "http://other/fhir/Patient/1", None)]);
         assert_eq!(found("urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0").len(), 1);
         assert_eq!(found("http://a/PlanDefinition/x|1.0"), [to("", "http://a/PlanDefinition/x", Some("1.0"))]);
+        assert_eq!(found("http://a/Patient/x/_history/3"), [to("", "http://a/Patient/x", Some("3"))]);
         assert_eq!(found(r"http://a/PlanDefinition/x\|1.0"), [to("", "http://a/PlanDefinition/x", Some("1.0"))]);
     }
 

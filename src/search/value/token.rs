@@ -31,11 +31,16 @@ pub fn read(name: &str, raw: &str) -> Result<Token> {
 }
 
 pub fn pattern(name: &str, raw: &str) -> Result<TokenPattern> {
-    Ok(match read(name, raw)? {
+    read(name, raw).map(of)
+}
+
+/// What rows fit the token.
+pub fn of(token: Token) -> TokenPattern {
+    match token {
         Token { system: Some(system), code: Some(code) } => exact(&system, &code),
         Token { system: Some(system), code: None } => TokenPattern::System(system_id(&system)),
-        Token { code, .. } => TokenPattern::Code(index_form(&code.unwrap_or_default())),
-    })
+        Token { system: None, code } => TokenPattern::Code(index_form(&code.unwrap_or_default())),
+    }
 }
 
 pub fn exact(system: &str, code: &str) -> TokenPattern {
