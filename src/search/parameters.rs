@@ -1,6 +1,6 @@
 //! The search parameters of every type, compiled once: how a resource's index rows are found, and what a query may ask.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -77,14 +77,18 @@ impl Parameters {
     /// Compiles the parameters of every type that the definitions serve. One that cannot be compiled is left out, with a
     /// word in the log: a definition of the region that is at fault must not stop the rest.
     pub fn compile(definitions: &Definitions) -> Parameters {
-        let mut types = HashMap::new();
+        let (mut types, mut numbers) = (HashMap::new(), HashSet::new());
         for served in definitions.served_types() {
             let rtype = served.name.as_str();
             let defined = definitions.search_parameters(rtype).iter();
             let own = defined.filter(|one| !LEFT_OUT.contains(&one.code.as_str()));
             let own = own.filter(|one| rtype != "Bundle" || !OF_BUNDLES.contains(&one.code.as_str()));
             let compiled = own.filter_map(|one| match Parameter::compile(definitions, rtype, one) {
-                Ok(parameter) => Some(parameter),
+                Ok(parameter) if numbers.insert(parameter.id) => Some(parameter),
+                Ok(_) => {
+                    tracing::warn!(url = %one.url, "a search parameter is left out: another has its number");
+                    None
+                }
                 Err(reason) => {
                     tracing::warn!(url = %one.url, reason, "a search parameter is left out");
                     None

@@ -122,7 +122,7 @@ impl Ord for Double {
 }
 
 /// The number by which index tables know a search parameter, or a part of one (`Type.code:part`): FNV-1a, so that every
-/// gateway and every database agree on it without a table to share. Two parameters with one number are refused at start.
+/// gateway and every database agree on it without a table to share. Of two parameters with one number the second is left out.
 pub fn parameter_id(rtype: &str, code: &str) -> i64 {
     fnv(rtype.bytes().chain([b'.']).chain(code.bytes()))
 }
