@@ -254,7 +254,7 @@ fn an_id_alone_means_every_type_that_is_served() {
 fn uris_go_by_segments() {
     let below = TokenPattern::Below("http://a/b".to_owned());
     assert_eq!(condition("Patient", "_profile:below=http://a/b/"), tokens("Patient", "_profile", &[below]));
-    let above = ["http://a/b", "http://a/", "http://a"].map(|uri| exact("", uri));
+    let above = ["http://a/b/", "http://a/b", "http://a/", "http://a"].map(|uri| exact("", uri));
     assert_eq!(condition("Patient", "_profile:above=http://a/b"), tokens("Patient", "_profile", &above));
     let plain = exact("", "http://a/b|1");
     assert_eq!(condition("Patient", "_profile=http://a/b|1"), tokens("Patient", "_profile", &[plain]));

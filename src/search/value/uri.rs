@@ -18,21 +18,16 @@ pub fn below(name: &str, raw: &str) -> Result<TokenPattern> {
     Ok(TokenPattern::Below(index_form(uri.trim_end_matches('/'))))
 }
 
-/// The uri and all whose segments it begins with.
+/// The uri and all whose segments it begins with, each with and without a slash at its end.
 pub fn above(name: &str, raw: &str) -> Result<Vec<TokenPattern>> {
     let uri = hierarchical(name, raw)?;
+    let whole = uri.trim_end_matches('/');
     let host_from = uri.find("://").map_or(0, |at| at + 3);
-    let mut found = vec![exact("", &uri)];
-    let cuts: Vec<usize> = uri.match_indices('/').map(|(at, _)| at).filter(|at| *at > host_from).collect();
-    for cut in cuts.into_iter().rev() {
-        // With and without the slash at its end.
-        for end in [cut + 1, cut] {
-            if let Some(part) = uri.get(..end).filter(|part| part.len() < uri.len()) {
-                found.push(exact("", part));
-            }
-        }
-    }
-    Ok(found)
+    let cuts = whole.match_indices('/').map(|(at, _)| at).filter(|at| *at > host_from);
+    let mut ends: Vec<usize> = cuts.chain([whole.len()]).collect();
+    ends.reverse();
+    let parts = ends.into_iter().filter_map(|end| whole.get(..end));
+    Ok(parts.flat_map(|part| [exact("", &format!("{part}/")), exact("", part)]).collect())
 }
 
 /// A url: other uris have no segments.
@@ -54,10 +49,12 @@ mod tests {
 
     #[test]
     fn above_are_all_beginnings_of_whole_segments() {
-        let found = above("url", "http://a.org/fhir/x").unwrap();
-        let expected =
-            ["http://a.org/fhir/x", "http://a.org/fhir/", "http://a.org/fhir", "http://a.org/", "http://a.org"];
-        assert_eq!(found, expected.map(|uri| exact("", uri)));
+        let expected = ["http://a.org/fhir/x", "http://a.org/fhir", "http://a.org"];
+        let expected: Vec<_> =
+            expected.into_iter().flat_map(|uri| [exact("", &format!("{uri}/")), exact("", uri)]).collect();
+        for asked in ["http://a.org/fhir/x", "http://a.org/fhir/x/"] {
+            assert_eq!(above("url", asked).unwrap(), expected, "{asked}");
+        }
     }
 
     #[test]

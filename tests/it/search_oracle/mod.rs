@@ -33,7 +33,7 @@ both!(random_queries_find_what_brute_force_finds);
 const SEED: u64 = 5;
 
 /// Queries in a usual run.
-const ROUNDS: usize = 500;
+const ROUNDS: usize = 1_500;
 
 /// Random resources of each type.
 const EACH: usize = 12;

@@ -55,7 +55,9 @@ impl World {
             "available" => vacancies(resource, now).iter().map(|(_, count)| Key::Number(count.as_f64())).collect(),
             "as-of" => moments(resource).into_iter().map(Key::Whole).collect(),
             "near" => {
-                let from = centre(&query.criteria.iter().find(|(name, _)| name == "near").unwrap().1);
+                // Of several circles the first one's centre.
+                let asked = &query.criteria.iter().find(|(name, _)| name == "near").unwrap().1;
+                let from = centre(asked.split(',').next().unwrap());
                 let found = elements.iter().filter_map(|element| position(&element.json));
                 found.map(|to| Key::Whole((metres(from, to) * 10.0).round() as i64)).collect()
             }
