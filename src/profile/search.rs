@@ -87,7 +87,13 @@ impl Index {
                 if !facts.contains("type", base) {
                     errors.push(LoadError::new(path, "base", format!("R4 has no type {base}")));
                 }
-                local.entry(base.to_owned()).or_default().push(parameter.clone());
+                let known = local.entry(base.to_owned()).or_default();
+                // Both would go by one name, in queries and in the index.
+                if known.iter().any(|one| one.code == parameter.code) {
+                    let reason = format!("another file has a parameter {} of {base} already", parameter.code);
+                    errors.push(LoadError::new(path, "code", reason));
+                }
+                known.push(parameter.clone());
             }
         }
         let by_type = facts.names("type").map(|name| (name.to_owned(), OnceLock::new())).collect();

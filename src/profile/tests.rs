@@ -202,6 +202,20 @@ fn a_broken_definition_is_refused_with_file_and_element() {
 }
 
 #[test]
+fn a_type_has_one_parameter_of_a_code() {
+    let parameter = |id: &str, code: &str, base: &str| {
+        let text = format!(
+            r#"{{"resourceType":"SearchParameter","id":"{id}","url":"http://a/{id}","code":"{code}","base":["{base}"],"type":"string","expression":"{base}.name"}}"#
+        );
+        file(&format!("SearchParameter/{id}.json"), &text)
+    };
+    let load = |second| Definitions::load(pack(), &[parameter("a", "x", "Location"), second], Settings::default());
+    let errors = load(parameter("b", "x", "Location")).err().unwrap_or_default();
+    assert!(matches!(errors.as_slice(), [one] if one.file.ends_with("b.json") && one.element == "code"), "{errors:?}");
+    assert!(load(parameter("b", "y", "Location")).is_ok() && load(parameter("b", "x", "Endpoint")).is_ok());
+}
+
+#[test]
 fn findings_stand_in_document_order_and_speak_two_languages() {
     let issues = base().validate(&json(r#"{"resourceType":"Location","mode":"a","alias":1,"status":"b"}"#));
     let places: Vec<_> = issues.iter().filter_map(|issue| issue.pointer.as_deref()).collect();

@@ -85,5 +85,25 @@ mod tests {
         fn folding_twice_is_folding_once(text in "\\PC{0,24}") {
             prop_assert_eq!(fold(&fold(&text)), fold(&text));
         }
+
+        /// What begins with a text is found by its beginning, as long as no mark belongs to the letter before the cut.
+        #[test]
+        fn a_beginning_stays_a_beginning(
+            start in "[ぁ-ゖァ-ヶ一-龯Ａ-Ｚ０-９a-zA-ZÀ-ÖØ-öø-ÿｱ-ﾝΑ-Ρа-я]{0,12}",
+            rest in "[ぁ-ゖァ-ヶ一-龯Ａ-Ｚ０-９a-zA-ZÀ-ÖØ-öø-ÿｱ-ﾝΑ-Ρа-я ]{0,12}",
+        ) {
+            prop_assert!(fold(&format!("{start}{rest}")).starts_with(&fold(&start)), "{start} {rest}");
+        }
+
+        #[test]
+        fn case_kind_of_kana_and_width_make_no_difference(text in "[ぁ-ゖ一-龯a-z0-9]{0,24}") {
+            let other = text.chars().flat_map(char::to_uppercase).map(|letter| match u32::from(letter) {
+                kana @ 0x3041..=0x3096 => char::from_u32(kana + 0x60).unwrap(),
+                ascii @ 0x21..=0x7e => char::from_u32(ascii + 0xfee0).unwrap(),
+                _ => letter,
+            });
+            prop_assert_eq!(fold(&other.collect::<String>()), fold(&text));
+            prop_assert_eq!(fold(&text), text);
+        }
     }
 }

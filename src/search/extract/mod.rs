@@ -5,6 +5,9 @@ mod references;
 mod rows;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub use path::{Element, Path, branches};
 pub use references::literal_references;
 pub use rows::{Collector, collect};

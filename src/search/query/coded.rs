@@ -12,7 +12,7 @@ use crate::store::TokenPattern;
 use super::{Reader, refusal};
 
 /// The systems of codes that stand without one; `None` where the parameter finds no such codes.
-type Implied = Option<Vec<String>>;
+pub(super) type Implied = Option<Vec<String>>;
 
 impl Reader<'_> {
     /// Codes as they are named.
@@ -97,7 +97,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_implied(implied: &Implied, system: &str) -> bool {
+pub(super) fn is_implied(implied: &Implied, system: &str) -> bool {
     !system.is_empty() && implied.as_ref().is_some_and(|systems| systems.iter().any(|known| known == system))
 }
 

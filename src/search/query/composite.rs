@@ -15,6 +15,7 @@ use crate::search::value::token::Token;
 use crate::search::value::{date, quantity, reference, string, token, uri, vacancy};
 use crate::store::{Condition, Patterns, QuantityPattern, Table, parameter_id};
 
+use super::coded::{Implied, is_implied};
 use super::condition::{any_of, indexed, none};
 use super::{Reader, refusal};
 
@@ -39,12 +40,13 @@ impl Reader<'_> {
             (_, SearchKind::Token) => 1,
             _ => return Err(unsupported(whole)),
         };
-        let other = if at == 0 { second } else { first };
+        let (token, other) = if at == 0 { (first, second) } else { (second, first) };
+        let implied = self.implied_of(rtype, token);
         let mut found: BTreeMap<i64, Patterns> = BTreeMap::new();
         for value in values {
             let (left, right) = pair(value)?;
             let (folded, rest) = if at == 0 { (left, right) } else { (right, left) };
-            let part = folded_part(whole, folded)?;
+            let parts = folded_parts(whole, folded, &implied)?;
             let (patterns, in_seconds) = match other.kind {
                 SearchKind::Quantity => {
                     let asked = quantity::quantity(whole, rest)?;
@@ -53,10 +55,12 @@ impl Reader<'_> {
                 _ => (self.part(whole, rtype, other, rest)?, false),
             };
             let seconds = if in_seconds { "s" } else { "" };
-            let param = parameter_id(rtype, &format!("{}${at}{seconds}:{part}", parameter.code));
-            match found.get_mut(&param) {
-                Some(known) => join(known, patterns),
-                None => drop(found.insert(param, patterns)),
+            for part in parts {
+                let param = parameter_id(rtype, &format!("{}${at}{seconds}:{part}", parameter.code));
+                match found.get_mut(&param) {
+                    Some(known) => join(known, patterns.clone()),
+                    None => drop(found.insert(param, patterns.clone())),
+                }
             }
         }
         Ok(any_of(found.into_iter().map(|(param, patterns)| indexed(param, parameter.inherited, patterns))))
@@ -66,7 +70,7 @@ impl Reader<'_> {
     fn part(&self, whole: &str, rtype: &str, component: &Component, raw: &str) -> Result<Patterns> {
         let now = self.scope.now;
         Ok(match component.kind {
-            SearchKind::Token => Patterns::Tokens(vec![token::pattern(whole, raw)?]),
+            SearchKind::Token => Patterns::Tokens(self.codes(whole, &[raw], &self.implied_of(rtype, component))?),
             SearchKind::Uri => Patterns::Tokens(vec![uri::pattern(raw)]),
             SearchKind::String => Patterns::Strings(vec![string::pattern(whole, raw, Manner::StartsWith)?]),
             SearchKind::Date => Patterns::Dates(date::patterns(whole, &unescape(raw), now)?),
@@ -84,6 +88,10 @@ impl Reader<'_> {
             }
             SearchKind::Quantity | SearchKind::Composite | SearchKind::Special => return Err(unsupported(whole)),
         })
+    }
+
+    fn implied_of(&self, rtype: &str, component: &Component) -> Implied {
+        self.implied(rtype, self.scope.parameters.find(rtype, &component.code)?)
     }
 }
 
@@ -104,10 +112,14 @@ fn vacancies<'v>(
     })
 }
 
-fn folded_part(whole: &str, raw: &str) -> Result<String> {
+/// The words by which rows may know the folded part: a code whose system is implied stands there without one.
+fn folded_parts(whole: &str, raw: &str, implied: &Implied) -> Result<Vec<String>> {
     match token::read(whole, raw)? {
-        Token { system: None, code: Some(code) } => Ok(code),
-        Token { system: Some(system), code: Some(code) } => Ok(format!("{system}|{code}")),
+        Token { system: None, code: Some(code) } => Ok(vec![code]),
+        Token { system: Some(system), code: Some(code) } => {
+            let without = is_implied(implied, &system).then(|| format!("|{code}"));
+            Ok([format!("{system}|{code}")].into_iter().chain(without).collect())
+        }
         Token { code: None, .. } => Err(refusal::value(
             whole,
             "組合せの値では、system だけでなくコードも指定してください。",

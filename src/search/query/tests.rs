@@ -321,6 +321,14 @@ fn composites_fold_their_token() {
     let document = condition("DocumentReference", "relationship=DocumentReference/1$replaces,2$replaces");
     let both: Vec<ReferencePattern> = [to("DocumentReference", "1"), to("DocumentReference", "2")].concat();
     assert_eq!(document, patterns("DocumentReference", "relationship$1:replaces", Patterns::References(both)));
+    let implied = condition(
+        "DocumentReference",
+        "relationship=DocumentReference/1$http://hl7.org/fhir/document-relationship-type|replaces",
+    );
+    let Condition::AnyOf(ways) = implied else { panic!("not two rows") };
+    let word = "relationship$1:|replaces";
+    let without = patterns("DocumentReference", word, Patterns::References(to("DocumentReference", "1").to_vec()));
+    assert!(ways.len() == 2 && ways.contains(&without), "a code in the row has no system: {ways:?}");
     let group = condition("Group", "characteristic-value=gender$mixed,gender$s|x,age$mixed");
     let Condition::AnyOf(alternatives) = group else { panic!("not two rows") };
     let expected = [
