@@ -1,6 +1,7 @@
 //! The use cases: one file for each interaction. They know nothing of HTTP and nothing of SQL.
 
 mod aside;
+mod beds;
 mod bundle;
 mod create;
 mod definitions;
@@ -36,7 +37,9 @@ use crate::store::{
     UnitError, Window, WriterSettings, Writers,
 };
 
+pub use crate::region::BedStatus;
 pub use aside::aside;
+pub use beds::{BedName, BedReport, BedRow, ReportAnswer, RowDone, Source};
 pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionIndex;
 pub use deriver::Deriver;

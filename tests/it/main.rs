@@ -5,6 +5,7 @@
 mod app;
 
 mod batch;
+mod beds;
 mod builders;
 mod cache;
 mod capability;

@@ -1,0 +1,4 @@
+//! Beds: reports of many at once, counts, freshness, holds.
+
+mod city;
+mod report;
