@@ -67,6 +67,10 @@ pub enum Media {
     Fhir,
     JsonPatch,
     Form,
+    /// Lines of JSON, for operations that take many rows.
+    Ndjson,
+    /// A table, for operations that take such; [`Self::Csv`] says nothing of its characters.
+    Csv,
 }
 
 impl Ask {
@@ -246,6 +250,21 @@ fn fits(parameter: &str) -> bool {
         Some(("charset", charset)) => matches!(charset.trim_matches('"'), "utf-8" | "utf8"),
         Some(("fhirversion", version)) => matches!(version.trim_matches('"'), "4.0" | "4.0.1"),
         _ => true,
+    }
+}
+
+/// What an operation's body is: FHIR JSON, or one of the further media that the operation takes; else 415.
+pub fn read_operation_media(headers: &HeaderMap, verb: Verb, further: &[Media]) -> Result<Media> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let named = match name.as_str() {
+        "application/x-ndjson" | "application/ndjson" | "application/fhir+ndjson" => Some(Media::Ndjson),
+        "text/csv" => Some(Media::Csv),
+        _ => None,
+    };
+    match named.filter(|media| further.contains(media)) {
+        Some(media) => Ok(media),
+        None => read_media(headers, verb, false),
     }
 }
 

@@ -21,9 +21,11 @@ use crate::exchange::Verb;
 use crate::fhir::outcome::{Issue, IssueCode, Language};
 
 use super::answer::Answer;
-use super::ask::{Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_prefer};
+use super::ask::{
+    Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_operation_media, read_prefer,
+};
 use super::gzip::{self, Unpackable};
-use super::interaction::operation::json_schema;
+use super::interaction::operation::{find, json_schema};
 use super::interaction::{check_method, check_type, dispatch, is_known, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH, Site};
@@ -109,7 +111,7 @@ async fn handle(
             check_acceptable(&parts.headers, &all)?;
             Form::read(&all)?
         }
-        Media::Fhir | Media::JsonPatch => Form::read(&query)?,
+        Media::Fhir | Media::JsonPatch | Media::Ndjson | Media::Csv => Form::read(&query)?,
     };
     let (prefer, strict) = read_prefer(&parts.headers);
     let ask = Ask {
@@ -140,6 +142,7 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
     let unsaid = bodiless && !parts.headers.contains_key(header::CONTENT_TYPE);
     let media = match route {
         Route::Operation(_, _) if unsaid => Ok(Media::Fhir),
+        Route::Operation(target, name) => read_operation_media(&parts.headers, verb, find(app, target, name)?.media()),
         _ => read_media(&parts.headers, verb, route.is_form_search()),
     };
     if !matches!(media, Ok(Media::Form)) && !asks_for_schema(route, &parts.headers) {

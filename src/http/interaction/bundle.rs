@@ -17,7 +17,7 @@ use crate::http::paging::pretty;
 use crate::http::route::Route;
 
 use super::written::{location, success};
-use super::{check_method, check_type, dispatch};
+use super::{check_method, check_type, dispatch, operation};
 
 /// Entries of a batch that are answered at a time: enough for writes to share commits.
 const AT_A_TIME: usize = 32;
@@ -74,6 +74,9 @@ async fn transaction(app: &App, ask: &Ask, entries: Vec<Result<EntryRequest>>) -
 /// something is seen afterwards, so this asks in vain for what the transaction is about to create.
 async fn understood(app: &App, ask: &Ask, entry: &EntryRequest) -> Result<Route> {
     let route = Route::parse(&entry.path)?;
+    if operation::affects_state(app, &route) {
+        return Err(nested(entry));
+    }
     match try_one(app, ask, entry, &route).await {
         Err(error) if error.kind == ErrorKind::NotFound || error.kind == ErrorKind::Gone => Ok(route),
         Err(error) => Err(error),
@@ -221,7 +224,10 @@ fn status_line(status: u16) -> String {
 }
 
 fn nested(entry: &EntryRequest) -> Error {
-    let (ja, en) = ("バッチの中にこの操作は入れられません。", "This cannot stand inside a batch.");
+    let (ja, en) = (
+        "Bundle の中にこの操作は入れられません。単独で送ってください。",
+        "This cannot stand inside a Bundle. Send it by itself.",
+    );
     Error::bad_request(Issue::error(IssueCode::NotSupported, ja, en).on(format!("{}.request.url", entry.place())))
 }
 

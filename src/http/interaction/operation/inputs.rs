@@ -6,6 +6,7 @@ use crate::exchange::{Verb, aside, check_rules};
 use crate::fhir::json::{Json, Object};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
+use crate::http::ask::Media;
 use crate::http::route::Target;
 
 use super::Call;
@@ -58,7 +59,7 @@ impl Inputs {
     pub(super) fn read(app: &App, call: &Call<'_>) -> Result<Inputs> {
         let of_url = |(name, value)| Input { name, value: Value::Text(value), place: None };
         let mut inputs = Inputs { list: call.ask.pairs().into_iter().map(of_url).collect() };
-        if call.ask.verb != Verb::Post || call.ask.body.is_empty() {
+        if call.ask.verb != Verb::Post || call.ask.body.is_empty() || call.ask.media != Media::Fhir {
             return Ok(inputs);
         }
         let tree = app.gateway.read_tree(&call.ask.body)?;

@@ -5,8 +5,9 @@
 //! file of its own and add a row. The handler reads [`Call::inputs`] (the URL's parameters and those of a posted
 //! `Parameters` resource, in one list) and answers a resource with [`Call::answer`]; refusals are [`Error`]s as anywhere.
 //!
-//! All of them only read. So they take GET as well as POST where that makes sense, and in a transaction they are answered
-//! after its commit, as its GETs are; an operation that writes would need a place in FHIR's order first.
+//! One that only reads takes GET as well as POST where that makes sense, and in a transaction it is answered after the commit,
+//! as GETs are. One that [`Operation::affects_state`] takes POST alone and stands in no transaction: FHIR's order has no place
+//! for it, and it would be a transaction of its own.
 
 mod inputs;
 pub mod json_schema;
@@ -21,9 +22,9 @@ use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
 use crate::http::answer::Answer;
-use crate::http::ask::Ask;
+use crate::http::ask::{Ask, Media};
 use crate::http::paging::pretty;
-use crate::http::route::Target;
+use crate::http::route::{Route, Target};
 use crate::profile::Interaction;
 
 pub use inputs::Inputs;
@@ -47,6 +48,10 @@ pub struct Operation {
     pub inputs: &'static [&'static str],
     /// The input that a posted resource other than Parameters is (R4 `operations.html#request`).
     pub bare: Option<&'static str>,
+    /// Whether it writes (R4 `OperationDefinition.affectsState`).
+    pub affects_state: bool,
+    /// What a posted body may be besides FHIR JSON; such a body is [`Ask::body`] as it came.
+    pub media: &'static [Media],
     run: Run,
 }
 
@@ -75,6 +80,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
         inputs: validate::INPUTS,
         bare: Some("resource"),
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(validate::answer(app, call)),
     },
     Operation {
@@ -87,6 +94,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "https://kakehashi.example/fhir/OperationDefinition/validate",
         inputs: validate::INPUTS,
         bare: Some("resource"),
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(validate::answer(app, call)),
     },
     Operation {
@@ -98,6 +107,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
         inputs: terminology::lookup::INPUTS,
         bare: None,
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(terminology::lookup::answer(app, call)),
     },
     Operation {
@@ -109,6 +120,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
         inputs: terminology::validate_code::OF_SYSTEM,
         bare: None,
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(terminology::validate_code::in_system(app, call)),
     },
     Operation {
@@ -120,6 +133,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
         inputs: terminology::validate_code::OF_SET,
         bare: Some("valueSet"),
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(terminology::validate_code::in_set(app, call)),
     },
     Operation {
@@ -131,6 +146,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
         inputs: terminology::expand::INPUTS,
         bare: Some("valueSet"),
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(terminology::expand::answer(app, call)),
     },
     Operation {
@@ -142,6 +159,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
         inputs: terminology::translate::INPUTS,
         bare: None,
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(terminology::translate::answer(app, call)),
     },
     Operation {
@@ -153,6 +172,8 @@ static OPERATIONS: &[Operation] = &[
         definition: "https://kakehashi.example/fhir/OperationDefinition/json-schema",
         inputs: &[],
         bare: None,
+        affects_state: false,
+        media: &[],
         run: |app, call| Box::pin(json_schema::answer(app, call)),
     },
 ];
@@ -195,6 +216,15 @@ impl Offered {
         self.methods.contains(&if verb == Verb::Head { Verb::Get } else { verb })
     }
 
+    pub fn affects_state(self) -> bool {
+        self.operation.affects_state
+    }
+
+    /// What a posted body may be besides FHIR JSON.
+    pub fn media(self) -> &'static [Media] {
+        self.operation.media
+    }
+
     /// For the header `Allow`.
     pub fn allow(self) -> &'static str {
         match (self.takes(Verb::Get), self.takes(Verb::Post)) {
@@ -231,6 +261,11 @@ pub fn find(app: &App, target: &Target, name: &str) -> Result<Offered> {
         }
     }
     found.ok_or_else(unknown_operation)
+}
+
+/// Whether the path is an operation that writes.
+pub fn affects_state(app: &App, route: &Route) -> bool {
+    matches!(route, Route::Operation(target, name) if find(app, target, name).is_ok_and(Offered::affects_state))
 }
 
 /// Answers a call whose method the operation takes.
