@@ -1,6 +1,7 @@
 //! Why a request was refused: one kind for each answer of the specification, turned into status and OperationOutcome in
 //! one place (`http::respond`).
 
+use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode, locate_issues};
 use crate::store::{Refusal, StoreError, UnitError};
 
@@ -189,11 +190,40 @@ impl Error {
                     format!("{target} is referred to by {by} and cannot be deleted. Remove that reference first."),
                 ),
             ),
+            Refusal::Overtaken { stored } => Error::overtaken(target, Instant(stored)),
+            Refusal::CountsAreDerived => Error::unprocessable(vec![Issue::error(
+                IssueCode::BusinessRule,
+                format!(
+                    "{target} の空床数は病床の状態から計算されます。bed-vacancy を省き、病床の状態を送ってください。"
+                ),
+                format!("The counts of {target} are made from its beds. Leave bed-vacancy out, and report the beds."),
+            )]),
+            Refusal::BedTaken { place } => conflict(
+                format!("Location/{place} は空いていません。別の病床か病棟を location に指定してください。"),
+                format!("Location/{place} is not free. Name another bed or ward in location."),
+            ),
+            Refusal::NoBedLeft { place } => conflict(
+                format!("Location/{place} に空床が残っていません。別の病棟を location に指定してください。"),
+                format!("Location/{place} has no free bed left. Name another ward in location."),
+            ),
         }
     }
 }
 
+fn conflict(ja: String, en: String) -> Error {
+    Error::new(ErrorKind::Conflict, Issue::error(IssueCode::Conflict, ja, en))
+}
+
 impl Error {
+    /// 409: what is stored of the target was reported as of a later moment.
+    pub fn overtaken(target: &str, stored: Instant) -> Error {
+        let stored = stored.to_fhir();
+        conflict(
+            format!("{target} には {stored} 時点のより新しい報告があります。この報告は反映していません。"),
+            format!("{target} has a newer report, as of {stored}. This one was not applied."),
+        )
+    }
+
     /// 400: the question would cost more than one may; `detail` says what of it.
     pub fn too_costly(detail: &str) -> Error {
         Error::bad_request(Issue::error(

@@ -60,7 +60,10 @@ impl Gateway {
         assertions: Vec<Assertion>,
     ) -> Result<Planned<Option<Version>>> {
         let step = Step { key: key.clone(), expect, action: Action::Delete };
-        match self.apply(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }).await {
+        match self
+            .apply(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller), ..Unit::default() })
+            .await
+        {
             Ok(results) => match results.into_iter().next() {
                 Some(StepResult::Deleted { version }) => Ok(Planned::Done(version)),
                 _ => Err(Error::internal("a deletion without its result", key)),

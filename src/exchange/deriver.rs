@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use crate::fhir::json::Json;
+use crate::fhir::resource::same_content;
 use crate::profile::Definitions;
-use crate::region;
+use crate::region::{self, Validity};
 use crate::search::Parameters;
-use crate::store::{Derive, Derived, MadeParameter, Manifest, Projection};
+use crate::store::{Derive, Derived, MadeParameter, Manifest, Projection, Source};
 
 use super::definitions::is_definition;
 
 /// Joins search and region for the writer.
 pub struct Deriver {
+    validity: Validity,
     parameters: Arc<Parameters>,
     manifest: Arc<Manifest>,
 }
@@ -28,7 +30,11 @@ impl Deriver {
             let (code, digest) = (parameter.code.clone(), parameter.digest.clone());
             (parameter.id, MadeParameter { rtype: rtype.to_owned(), code, digest })
         });
-        Deriver { parameters: Arc::clone(parameters), manifest: Arc::new(Manifest::new(made)) }
+        Deriver {
+            validity: Validity::default(),
+            parameters: Arc::clone(parameters),
+            manifest: Arc::new(Manifest::new(made)),
+        }
     }
 }
 
@@ -39,6 +45,14 @@ impl Derive for Deriver {
 
     fn project(&self, rtype: &str, resource: &Json) -> Projection {
         region::project(rtype, resource)
+    }
+
+    fn is_same(&self, rtype: &str, left: &Json, right: &Json) -> bool {
+        if rtype == "Location" { region::is_same_location(left, right) } else { same_content(left, right) }
+    }
+
+    fn validity(&self, ward: &str, facility: Option<&str>, source: Source) -> i64 {
+        self.validity.of(ward, facility, source)
     }
 
     fn manifest(&self) -> &Arc<Manifest> {

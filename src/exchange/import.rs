@@ -9,7 +9,7 @@ use crate::fhir::outcome::IssueCode;
 
 use super::bundle::{EntryRequest, Verb, entry_requests};
 use super::prepare::Content;
-use super::transaction::EntryResponse;
+use super::transaction::{EntryResponse, Taking};
 use super::types::Done;
 use super::{Gateway, Standing};
 
@@ -40,7 +40,7 @@ impl Gateway {
         let content = self.parse(text)?;
         let (entries, once) = self.import_entries(&content)?;
         let digest = once.then(|| digest(text));
-        match self.take_in(caller, &entries, digest.as_deref()).await {
+        match self.take_in(caller, &entries, Taking { digest: digest.as_deref(), as_given: true }).await {
             Ok(answers) => Ok(count(&answers)),
             Err(error) if error.kind == ErrorKind::Conflict && is_taken(&error) => {
                 Ok(Imported { unchanged: entries.len(), ..Imported::default() })

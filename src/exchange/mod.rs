@@ -38,8 +38,9 @@ use crate::store::{
 };
 
 pub use crate::region::BedStatus;
+pub use crate::store::Source;
 pub use aside::aside;
-pub use beds::{BedName, BedReport, BedRow, ReportAnswer, RowDone, Source};
+pub use beds::{BedName, BedReport, BedRow, ReportAnswer, RowDone};
 pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionIndex;
 pub use deriver::Deriver;
@@ -48,7 +49,7 @@ pub use import::Imported;
 pub use patch::PatchForm;
 pub use policy::{Enforcement, NoPolicy, Policy, TypePolicies};
 pub use prepare::{Content, check_rules, check_text, check_text_as};
-pub use read::Freshness;
+pub use read::{Freshness, Read};
 pub use search::{PageWish, SearchPage, TotalWish};
 pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};

@@ -10,7 +10,6 @@ use crate::profile::Definitions;
 use crate::store::{Action, Assertion, Criteria, Expect, Method, Step, Unit, Version};
 
 use super::prepare::{Content, keeps_rules, read_json};
-use super::read::present;
 use super::{Gateway, Planned, Standing, Written, origin, settle};
 
 /// The two languages in which a change can be told.
@@ -96,14 +95,18 @@ impl Gateway {
         standing: Standing,
         assertions: Vec<Assertion>,
     ) -> Result<Planned<Written>> {
-        let found = present(self.current(key).await?, key)?;
+        let found = self.read(caller, key).await?.version;
         standing.check(key, Some(&found))?;
         let content = self.patched(&found, patch)?;
         let findings = self.check(&content)?;
         let draft = self.draft(&content, &key.rtype, &key.id);
         let action = Action::Put { draft, method: Method::Patch };
         let step = Step { key: key.clone(), expect: Expect::Unmoved(found.version), action };
-        self.write(Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) }, findings).await
+        self.write(
+            Unit { assertions, steps: vec![step], digest: None, origin: origin(caller), ..Unit::default() },
+            findings,
+        )
+        .await
     }
 
     /// The content that comes out of a patch; not validated.

@@ -189,7 +189,8 @@ impl Gateway {
             }
             (None, None) => return Err(no_target()),
         };
-        let found = present(self.current(&key).await?, &key)?;
+        let mut found = present(self.current(&key).await?, &key)?;
+        self.lay_over(&mut [&mut found]).await?;
         entry.standing.check(&key, Some(&found))?;
         let resource = entry.resource.as_ref().ok_or_else(no_target)?;
         let patch = match entry.json_patch() {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceType};
-use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse};
+use crate::fhir::json::{FhirRule, Json, Limits, SyntaxError, SyntaxErrorKind, check_fhir_rules, parse, to_compact};
 use crate::fhir::outcome::{Issue, IssueCode, locate_issues};
 use crate::fhir::resource::Text;
 use crate::profile::{Definitions, Validation};
+use crate::region;
 use crate::store::{Derive, Draft};
 
 use super::{Gateway, aside};
@@ -50,6 +51,10 @@ impl Gateway {
     /// Makes content ready to be stored under `id`.
     pub(super) fn draft(&self, content: &Content, rtype: &ResourceType, id: &ResourceId) -> Arc<Draft> {
         aside(content.text.len(), || {
+            // What a client read and sends back of what the gateway derives is not its word.
+            let own = region::without_derived(&content.tree).filter(|_| rtype.as_str() == "Location");
+            let own = own.map(|tree| Content { text: to_compact(&tree), tree });
+            let content = own.as_ref().unwrap_or(content);
             let text = Text::new(&content.text, &content.tree, id.as_str());
             let mut tree = content.tree.clone();
             if let Some(resource) = tree.as_object_mut() {

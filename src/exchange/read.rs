@@ -19,6 +19,14 @@ pub struct Freshness {
     pub modified_since: Option<Instant>,
 }
 
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    pub version: Version,
+    /// Whether it has content that changes without a new version: a copy is never known to be current.
+    pub is_laid_over: bool,
+}
+
 impl Freshness {
     /// Whether the caller's copy is the current one. `If-None-Match` decides alone where it is there (RFC 9110 13.1.3).
     pub fn is_current(&self, version: &Version) -> bool {
@@ -31,9 +39,12 @@ impl Freshness {
 }
 
 impl Gateway {
-    /// The current version. 404 where there never was one, 410 where it is deleted.
-    pub async fn read(&self, _caller: &Caller, key: &ResourceKey) -> Result<Version> {
-        present(self.current(key).await?, key)
+    /// The current version, with what the gateway derives laid over it. 404 where there never was one, 410 where it is
+    /// deleted.
+    pub async fn read(&self, _caller: &Caller, key: &ResourceKey) -> Result<Read> {
+        let mut version = present(self.current(key).await?, key)?;
+        let is_laid_over = self.lay_over(&mut [&mut version]).await?.contains(&true);
+        Ok(Read { version, is_laid_over })
     }
 
     /// The version of that number.

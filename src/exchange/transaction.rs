@@ -51,27 +51,36 @@ pub enum Prefer {
     OperationOutcome,
 }
 
+/// How entries are taken in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taking<'a> {
+    /// Names what is taken in once for ever.
+    pub digest: Option<&'a str>,
+    /// See [`Unit::as_given`].
+    pub as_given: bool,
+}
+
 impl Gateway {
     /// Applies all entries in FHIR's order, or none. The answers stand in the entries' own order.
     pub async fn transaction(&self, caller: &Caller, entries: &[EntryRequest]) -> Result<Vec<EntryResponse>> {
-        self.take_in(caller, entries, None).await
+        self.take_in(caller, entries, Taking::default()).await
     }
 
-    /// As [`Self::transaction`], once for ever for one digest: a second time is refused as a duplicate (409).
+    /// As [`Self::transaction`], in another manner; a second time for one digest is refused as a duplicate (409).
     pub(super) async fn take_in(
         &self,
         caller: &Caller,
         entries: &[EntryRequest],
-        digest: Option<&str>,
+        taking: Taking<'_>,
     ) -> Result<Vec<EntryResponse>> {
-        settle!(self, self.try_transaction(caller, entries, digest))
+        settle!(self, self.try_transaction(caller, entries, taking))
     }
 
     async fn try_transaction(
         &self,
         caller: &Caller,
         entries: &[EntryRequest],
-        digest: Option<&str>,
+        taking: Taking<'_>,
     ) -> Result<Planned<Vec<EntryResponse>>> {
         let mut planning = Planning::default();
         let mut order: Vec<&EntryRequest> = entries.iter().collect();
@@ -83,7 +92,7 @@ impl Gateway {
         }
         let findings = self.judge(&plans, &order, faults).await?;
         let bytes = entries.iter().filter_map(|entry| entry.resource.as_ref()).map(|content| content.text.len()).sum();
-        let unit = aside(bytes, || self.unit(&plans, planning.assertions, caller, digest));
+        let unit = aside(bytes, || self.unit(&plans, planning.assertions, caller, taking));
         let results = match self.apply(unit).await {
             Ok(results) => results,
             Err(UnitError::Moved) => return Ok(Planned::Moved),
@@ -259,7 +268,7 @@ impl Gateway {
         Some((key.clone(), self.deriver.derive(key.rtype.as_str(), &content.tree)))
     }
 
-    fn unit(&self, plans: &[Plan], assertions: Vec<Assertion>, caller: &Caller, digest: Option<&str>) -> Unit {
+    fn unit(&self, plans: &[Plan], assertions: Vec<Assertion>, caller: &Caller, taking: Taking<'_>) -> Unit {
         let steps = plans.iter().filter_map(|plan| {
             Some(match &plan.deed {
                 Deed::Put { key, expect, content, method } => {
@@ -274,7 +283,14 @@ impl Gateway {
                 Deed::Nothing | Deed::Deferred => return None,
             })
         });
-        Unit { assertions, steps: steps.collect(), digest: digest.map(str::to_owned), origin: origin(caller) }
+        Unit {
+            assertions,
+            steps: steps.collect(),
+            digest: taking.digest.map(str::to_owned),
+            as_given: taking.as_given,
+            origin: origin(caller),
+            ..Unit::default()
+        }
     }
 
     async fn responses(
@@ -303,6 +319,11 @@ impl Gateway {
             };
             answers.push((index, answer));
         }
+        let read = answers.iter_mut().filter_map(|(_, answer)| match answer {
+            EntryResponse::Read(version) => Some(version),
+            _ => None,
+        });
+        self.lay_over(&mut read.collect::<Vec<_>>()).await?;
         answers.sort_by_key(|(index, _)| *index);
         Ok(Planned::Done(answers.into_iter().map(|(_, answer)| answer).collect()))
     }

@@ -138,7 +138,7 @@ impl Gateway {
     ) -> Result<Planned<Written>> {
         let draft = self.draft(content, &key.rtype, &key.id);
         let step = Step { key: key.clone(), expect, action: Action::Put { draft, method: Method::Put } };
-        let unit = Unit { assertions, steps: vec![step], digest: None, origin: origin(caller) };
+        let unit = Unit { assertions, steps: vec![step], digest: None, origin: origin(caller), ..Unit::default() };
         self.write(unit, findings.to_vec()).await
     }
 

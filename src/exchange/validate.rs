@@ -41,7 +41,7 @@ impl Gateway {
         let key = self.key(rtype, id, Interaction::Read)?;
         let text = match self.is_definition(rtype) {
             true => self.definition(rtype, id)?.text.clone(),
-            false => self.read(caller, &key).await?.body.unwrap_or_default(),
+            false => self.read(caller, &key).await?.version.body.unwrap_or_default(),
         };
         let tree = parse(text.as_bytes(), Limits { depth: usize::MAX })
             .map_err(|error| Error::internal("a stored text does not parse", &error))?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::store::Standing;
+
 /// What a hospital says of a bed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BedStatus {
@@ -33,6 +35,16 @@ impl BedStatus {
             BedStatus::Contaminated => "K",
             BedStatus::Occupied => "O",
             BedStatus::Unoccupied => "U",
+        }
+    }
+
+    /// What it counts as in its ward; a closed bed is not staffed. ARCHITECTURE.md, "Beds".
+    pub fn standing(self) -> Option<Standing> {
+        match self {
+            BedStatus::Closed => None,
+            BedStatus::Occupied => Some(Standing::Occupied),
+            BedStatus::Unoccupied => Some(Standing::Available),
+            BedStatus::Housekeeping | BedStatus::Contaminated | BedStatus::Isolated => Some(Standing::Blocked),
         }
     }
 

@@ -1,7 +1,13 @@
 //! The region's own ideas: beds and wards, referrals and their tasks, care teams.
 
 mod bed_status;
+mod overlay;
 mod projection;
+mod same;
+mod validity;
 
 pub use bed_status::BedStatus;
+pub use overlay::{laid_over, without_derived};
 pub use projection::project;
+pub use same::is_same_location;
+pub use validity::{Durations, Validity};

@@ -4,7 +4,9 @@ use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
-use crate::store::{Bed, Facility, Member, Projection, Referral, Task, Vacancy, Ward};
+use crate::store::{Bed, Facility, Member, Projection, Referral, Source, Standing, Task, Vacancy, Ward};
+
+use super::bed_status::BedStatus;
 
 /// The row, by type and, for a Location, by `physicalType`.
 pub fn project(rtype: &str, resource: &Json) -> Projection {
@@ -33,9 +35,11 @@ fn location(resource: &Json) -> Projection {
             status,
             ward_id: referred(resource, "partOf", "Location"),
             operational_status: resource.get("operationalStatus").and_then(|coding| text(coding, "code")),
+            standing: standing(resource),
             admittable_sex: coded_extension(resource, "admittable-sex"),
             isolation: extension(resource, "isolation").and_then(|found| found.get("valueBoolean")?.as_bool()),
             as_of: moment(extension(resource, "as-of").and_then(|found| found.get_str("valueInstant"))),
+            names: names(resource),
         })
     } else if is("wa") {
         Projection::Ward(Ward {
@@ -63,6 +67,21 @@ fn location(resource: &Json) -> Projection {
     }
 }
 
+/// DOMAIN §3: closed beds, and those not in use, are not staffed.
+fn standing(resource: &Json) -> Option<Standing> {
+    let code = resource.get("operationalStatus")?.get_str("code")?;
+    let status = BedStatus::from_code(code).filter(|_| resource.get_str("status") == Some("active"))?;
+    status.standing()
+}
+
+fn names(resource: &Json) -> String {
+    let name = |identifier: &Json| {
+        let system = identifier.get_str("system").unwrap_or_default();
+        identifier.get_str("value").map(|value| format!("{system}|{value}"))
+    };
+    resource.items("identifier").iter().filter_map(name).collect::<Vec<_>>().join("\n")
+}
+
 fn vacancies(resource: &Json) -> Vec<Vacancy> {
     let url = format!("{CANONICAL}/StructureDefinition/bed-vacancy");
     let slices = resource.items("extension").iter().filter(|extension| extension.get_str("url") == Some(&url));
@@ -83,6 +102,7 @@ fn vacancy(slice: &Json) -> Vacancy {
         available: count("available"),
         as_of: instant("asOf"),
         valid_until: instant("validUntil"),
+        source: part("source").and_then(|part| Source::from_code(part.get_str("valueCode")?)),
     }
 }
 
@@ -92,6 +112,8 @@ fn referral(resource: &Json) -> Projection {
     let Some(category) = codings.find(|coding| coding.get_str("system") == Some(&system)) else {
         return Projection::None;
     };
+    let needs = extension(resource, "admission-needs");
+    let need = |name: &str| needs?.items("extension").iter().find(|part| part.get_str("url") == Some(name));
     Projection::Referral(Referral {
         id: text(resource, "id").unwrap_or_default(),
         status: text(resource, "status"),
@@ -100,6 +122,8 @@ fn referral(resource: &Json) -> Projection {
         subject: reference(resource, "subject"),
         requester: reference(resource, "requester"),
         authored_on: moment(resource.get_str("authoredOn")),
+        sex: need("sex").and_then(|part| text(part.get("valueCoding")?, "code")),
+        isolation: need("isolation").and_then(|part| part.get("valueBoolean")?.as_bool()),
     })
 }
 

@@ -9,9 +9,10 @@ use crate::clock::Clock;
 use crate::fhir::id::{ResourceKey, ResourceType};
 
 use super::audit::AuditChain;
-use super::change::{Action, Refusal, StepResult, Unit, UnitError};
+use super::board::{BoardReport, Boards, Touch};
+use super::change::{Action, Method, Refusal, Step, StepResult, Unit, UnitError};
 use super::connection::Connection;
-use super::derived::{Derive, Reference};
+use super::derived::{Derive, Projection, Reference};
 use super::error::StoreError;
 use super::flush::{Audited, flush};
 use super::lock::lock_conditions;
@@ -127,20 +128,22 @@ async fn segment_apply(
         return Err(StoreError::Retry("another gateway wrote a version after the stamp was drawn".into()));
     }
     let mut overlay = Overlay::new(rows, tools.derive)?;
+    let mut boards = Boards::load(connection, units, &mut overlay, tools.derive).await?;
     let (mut audited, mut digests) = (Vec::new(), Vec::new());
     for (unit, verdict) in units.iter().zip(verdicts) {
         let outcome = match verdict {
-            Ok(()) => unit_apply(connection, unit, &mut overlay, stamp).await?,
+            Ok(()) => unit_apply(connection, unit, &mut overlay, &mut boards, stamp).await?,
             Err(error) => Err(error),
         };
         if let Ok(results) = &outcome {
             audited.extend(results.iter().filter_map(|result| audit(unit, result)));
+            audited.extend(unit.report.as_ref().map(|report| audit_report(unit, report)));
             digests.extend(unit.digest.clone());
         }
         outcomes.push(outcome);
     }
     remember(connection, digests, stamp).await?;
-    flush(connection, &mut overlay, audited, chain, stamp, tools.derive).await
+    flush(connection, &mut overlay, &boards, audited, chain, stamp, tools.derive).await
 }
 
 /// Whether what planning found still holds.
@@ -165,27 +168,62 @@ async fn unit_apply(
     connection: &mut Connection,
     unit: &Unit,
     overlay: &mut Overlay<'_>,
+    boards: &mut Boards<'_>,
     stamp: &mut Stamp,
 ) -> Result<Outcome, StoreError> {
     overlay.begin_unit();
+    boards.begin_unit();
+    if unit.report.as_ref().is_some_and(|report| !boards.stand(report)) {
+        return Ok(Err(UnitError::Moved));
+    }
     let mut results = Vec::with_capacity(unit.steps.len());
     for (index, step) in unit.steps.iter().enumerate() {
-        match overlay.apply(step, index, stamp) {
+        match step_apply((unit, step, index), overlay, boards, stamp)? {
             Ok(result) => results.push(result),
             Err(error) => {
                 overlay.roll_back();
+                boards.roll_back();
                 return Ok(Err(error));
             }
         }
     }
+    unit.report.as_ref().inspect(|report| boards.report(report));
     for (index, step) in unit.steps.iter().enumerate() {
         let deleted = matches!(&results[index], StepResult::Deleted { version: Some(_) });
         if deleted && let Some(by) = still_referenced(connection, &step.key, overlay).await? {
             overlay.roll_back();
+            boards.roll_back();
             return Ok(Err(UnitError::Refused { step: index, refusal: Refusal::StillReferenced { by } }));
         }
     }
     Ok(Ok(results))
+}
+
+/// One step, with its part in the boards of wards.
+fn step_apply(
+    (unit, step, index): (&Unit, &Step, usize),
+    overlay: &mut Overlay<'_>,
+    boards: &mut Boards<'_>,
+    stamp: &mut Stamp,
+) -> Result<Result<StepResult, UnitError>, StoreError> {
+    let on_board = matches!(step.key.rtype.as_str(), "Location" | "Task") && !matches!(step.action, Action::Read);
+    if !on_board {
+        return Ok(overlay.apply(step, index, stamp));
+    }
+    let before = overlay.projection(&step.key)?;
+    let result = match overlay.apply(step, index, stamp) {
+        Ok(result) => result,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (after, method) = match &step.action {
+        Action::Put { draft, method } => (&draft.derived.projection, *method),
+        Action::Delete | Action::Read => (&Projection::None, Method::Delete),
+    };
+    let unchanged = matches!(result, StepResult::Unchanged(_));
+    let (id, now) = (step.key.id.as_str(), stamp.at.0);
+    let Unit { source, as_given, .. } = *unit;
+    let touched = boards.touch(&Touch { id, before: &before, after, method, source, unchanged, as_given, now });
+    Ok(touched.map(|()| result).map_err(|refusal| UnitError::Refused { step: index, refusal }))
 }
 
 #[derive(QueryableByName)]
@@ -233,4 +271,9 @@ fn audit(unit: &Unit, result: &StepResult) -> Option<Audited> {
         StepResult::Deleted { version: None } | StepResult::Unchanged(_) | StepResult::Read(_) => return None,
     };
     Some(Audited { key: version.key.clone(), version: version.version, action, origin: unit.origin.clone() })
+}
+
+/// The audit row for a report, which may have changed nothing but how fresh things are.
+fn audit_report(unit: &Unit, report: &BoardReport) -> Audited {
+    Audited { key: report.of.clone(), version: 0, action: "report", origin: unit.origin.clone() }
 }

@@ -9,7 +9,8 @@ use crate::fhir::json::Json;
 use crate::fhir::resource::Text;
 
 use super::StoreError;
-use super::derived::{Derive, Derived};
+use super::board::BoardReport;
+use super::derived::{Derive, Derived, Source};
 use super::parameter_state::Manifest;
 use super::search::Criteria;
 
@@ -22,6 +23,12 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// Names an item that is to be taken in once for ever; a second unit with the same digest is refused.
     pub digest: Option<String>,
+    /// What is true of wards, besides what the steps say.
+    pub report: Option<BoardReport>,
+    /// How what the steps say of beds came to be.
+    pub source: Source,
+    /// States are taken as they are given: an accepted task for which no bed is left holds none, and is no conflict.
+    pub as_given: bool,
     pub origin: Origin,
 }
 
@@ -171,6 +178,20 @@ pub enum Refusal {
     /// Another resource of the server still refers to it.
     StillReferenced {
         by: ResourceKey,
+    },
+    /// What is stored was reported as of a later moment, in milliseconds since 1970.
+    Overtaken {
+        stored: i64,
+    },
+    /// The counts of this ward are made from its beds.
+    CountsAreDerived,
+    /// The bed, a Location's logical id, is not free.
+    BedTaken {
+        place: String,
+    },
+    /// No bed of the ward, a Location's logical id, is free.
+    NoBedLeft {
+        place: String,
     },
 }
 

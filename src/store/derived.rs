@@ -15,6 +15,12 @@ pub trait Derive: Send + Sync {
     /// The projection alone.
     fn project(&self, rtype: &str, resource: &Json) -> Projection;
 
+    /// Whether two contents of one resource say the same: apart from what the server writes, and from when it was so.
+    fn is_same(&self, rtype: &str, left: &Json, right: &Json) -> bool;
+
+    /// How long, in milliseconds, a report of a ward's beds or counts is believed. `facility` is where the ward belongs.
+    fn validity(&self, ward: &str, facility: Option<&str>, source: Source) -> i64;
+
     /// The parameters of which rows are made.
     fn manifest(&self) -> &Arc<Manifest>;
 }
@@ -185,8 +191,61 @@ pub struct Vacancy {
     pub blocked: Option<i64>,
     pub available: Option<i64>,
     pub as_of: Option<i64>,
-    /// Until when the counts may be believed; for ever where it is `None`.
+    /// Until when the counts may be believed; where it is `None`, as long as their source is.
     pub valid_until: Option<i64>,
+    pub source: Option<Source>,
+}
+
+/// How a report came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// A system sends by itself.
+    #[default]
+    Feed,
+    /// A person sends.
+    Manual,
+}
+
+impl Source {
+    /// As rows and `vacancy-source` name it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Source::Feed => "feed",
+            Source::Manual => "manual",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Source> {
+        match code {
+            "feed" => Some(Source::Feed),
+            "manual" => Some(Source::Manual),
+            _ => None,
+        }
+    }
+}
+
+/// What a bed counts as in its ward; a bed without one is not staffed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    Occupied,
+    Blocked,
+    Available,
+}
+
+impl Standing {
+    pub fn code(self) -> &'static str {
+        match self {
+            Standing::Occupied => "occupied",
+            Standing::Blocked => "blocked",
+            Standing::Available => "available",
+        }
+    }
+
+    pub fn from_code(code: &str) -> Option<Standing> {
+        [Standing::Occupied, Standing::Blocked, Standing::Available]
+            .into_iter()
+            .find(|standing| standing.code() == code)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -196,9 +255,14 @@ pub struct Bed {
     pub ward_id: Option<String>,
     /// HL7 v2 table 0116.
     pub operational_status: Option<String>,
+    /// What that counts as.
+    pub standing: Option<Standing>,
     pub admittable_sex: Option<String>,
     pub isolation: Option<bool>,
+    /// As the text has it: when it was so.
     pub as_of: Option<i64>,
+    /// Every identifier, one a line: `system|value`.
+    pub names: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -210,6 +274,9 @@ pub struct Referral {
     pub subject: Option<String>,
     pub requester: Option<String>,
     pub authored_on: Option<i64>,
+    /// For whom an admission is asked: `admittable-sex` of the bed, and whether isolated.
+    pub sex: Option<String>,
+    pub isolation: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

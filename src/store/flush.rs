@@ -1,9 +1,11 @@
 //! From a decided batch to rows: one set-based statement a table.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::audit::{AuditChain, AuditRecord};
+use super::board::Boards;
 use super::change::{Draft, Origin};
 use super::connection::Connection;
 use super::derived::{Derive, Derived, Projection};
@@ -28,6 +30,7 @@ pub(super) struct Audited {
 pub(super) async fn flush(
     connection: &mut Connection,
     overlay: &mut Overlay<'_>,
+    boards: &Boards<'_>,
     audited: Vec<Audited>,
     chain: &mut AuditChain,
     stamp: &mut Stamp,
@@ -52,6 +55,7 @@ pub(super) async fn flush(
     for set in rows.index.into_rows().into_iter().chain(rows.projections.into_rows()) {
         connection.execute_rows(&set).await?;
     }
+    boards.flush(connection, &rows.numbers).await?;
     connection.execute_rows(&event_rows(rows.events)).await?;
     let records = audited.into_iter().map(|audited| AuditRecord::new(audited, stamp.at));
     connection.execute_rows(&chain.seal(records)).await?;
@@ -66,6 +70,8 @@ struct BatchRows {
     index: IndexRows,
     projections: ProjectionRows,
     events: Vec<Event>,
+    /// The keys of the locations that the batch writes, by logical id.
+    numbers: HashMap<String, i64>,
 }
 
 impl BatchRows {
@@ -91,6 +97,9 @@ impl BatchRows {
                 number
             }
         };
+        if rtype == "Location" {
+            self.numbers.insert(key.id.to_string(), number);
+        }
         let drafts: Vec<Option<Arc<Draft>>> = entry.added.iter().map(|added| added.draft.clone()).collect();
         let rows =
             drafts.iter().map(|draft| draft.as_ref().map_or_else(Cow::default, |draft| draft.rows(rtype, derive)));

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod board;
 mod cache;
 mod change;
 mod checkpoint;
@@ -26,13 +27,14 @@ mod sql;
 mod stamp;
 mod writer;
 
+pub use board::{BedCount, Board, BoardReport, WardReport, boards_of};
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };
 pub use connection::{Connection, Database};
 pub use derived::{
     ANY_REFERENCE, Bed, DateRow, Derive, Derived, Double, Facility, Member, PositionRow, Projection, QuantityRow,
-    Reference, Referral, StringRow, Task, Token, Vacancy, Ward, parameter_id, system_id,
+    Reference, Referral, Source, Standing, StringRow, Task, Token, Vacancy, Ward, parameter_id, system_id,
 };
 pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::json::{Json, Limits, parse};
-use crate::fhir::resource::same_content;
 
 use super::change::{Action, Draft, Expect, Method, Refusal, Step, StepResult, UnitError, Version};
-use super::derived::{Derive, Derived};
+use super::derived::{Derive, Derived, Projection};
 use super::error::StoreError;
 use super::resource::CurrentRow;
 use super::stamp::Stamp;
@@ -82,6 +81,17 @@ impl<'a> Overlay<'a> {
         for (key, entry) in self.undo.drain(..).rev() {
             self.entries.insert(key, entry);
         }
+    }
+
+    /// The projection of what stands.
+    pub fn projection(&mut self, key: &ResourceKey) -> Result<Projection, StoreError> {
+        let derive = self.derive;
+        let Some(entry) = self.entries.get_mut(key) else { return Ok(Projection::None) };
+        if let Some(added) = entry.added.last() {
+            return Ok(added.draft.as_ref().map_or(Projection::None, |draft| draft.derived.projection.clone()));
+        }
+        let content = entry.loaded_content(key.rtype.as_str(), derive)?;
+        Ok(content.map_or(Projection::None, |content| content.derived.projection.clone()))
     }
 
     /// Applies one step. `index` is its place in the unit, for the refusal.
@@ -189,10 +199,10 @@ impl Entry {
 
     fn is_same(&mut self, rtype: &str, draft: &Draft, derive: &dyn Derive) -> Result<bool, StoreError> {
         if let Some(added) = self.added.last() {
-            return Ok(added.draft.as_ref().is_some_and(|standing| same_content(&standing.tree, &draft.tree)));
+            return Ok(added.draft.as_ref().is_some_and(|standing| derive.is_same(rtype, &standing.tree, &draft.tree)));
         }
         let Some(loaded) = &mut self.loaded else { return Ok(false) };
-        Ok(loaded.content(rtype, derive)?.is_some_and(|content| same_content(&content.tree, &draft.tree)))
+        Ok(loaded.content(rtype, derive)?.is_some_and(|content| derive.is_same(rtype, &content.tree, &draft.tree)))
     }
 }
 

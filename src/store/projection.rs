@@ -1,6 +1,6 @@
 //! The rows of the region's tables (`migrations/*/0003_region_projections`).
 
-use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Vacancy, Ward};
+use super::derived::{Bed, Facility, Member, Projection, Referral, Task, Ward};
 use super::sql::{Column, RowAction, Rows};
 
 /// Rows to put and rows to take away.
@@ -8,7 +8,6 @@ use super::sql::{Column, RowAction, Rows};
 pub(super) struct ProjectionRows {
     facilities: Vec<(i64, Facility)>,
     wards: Vec<(i64, Ward)>,
-    vacancies: Vec<(i64, i64, Vacancy)>,
     beds: Vec<(i64, Bed)>,
     referrals: Vec<(i64, Referral)>,
     tasks: Vec<(i64, Task)>,
@@ -28,13 +27,6 @@ impl ProjectionRows {
         {
             self.take_away(table, key);
         }
-        let (old, new) = (vacancies_of(before), vacancies_of(after));
-        if old != new {
-            if !old.is_empty() {
-                self.take_away(VACANCIES, key);
-            }
-            self.vacancies.extend((0..).zip(new).map(|(position, slice)| (key, position, slice.clone())));
-        }
         match after.clone() {
             Projection::None => {}
             Projection::Facility(facility) => self.facilities.push((key, facility)),
@@ -49,6 +41,10 @@ impl ProjectionRows {
     }
 
     fn take_away(&mut self, table: &'static str, key: i64) {
+        if table == WARDS {
+            self.take_away(VACANCIES, key);
+            self.take_away(BOARDS, key);
+        }
         match self.gone.iter_mut().find(|(name, _)| *name == table) {
             Some((_, keys)) => keys.push(key),
             None => self.gone.push((table, vec![key])),
@@ -63,7 +59,6 @@ impl ProjectionRows {
         let put = [
             facility_rows(self.facilities),
             ward_rows(self.wards),
-            vacancy_rows(self.vacancies),
             bed_rows(self.beds),
             referral_rows(self.referrals),
             task_rows(self.tasks),
@@ -74,16 +69,19 @@ impl ProjectionRows {
 }
 
 const MEMBERS: &str = "care_team_member";
-/// The slices of wards, in a table of their own.
+const WARDS: &str = "ward";
+/// What only the boards of wards write (`store::board`).
 const VACANCIES: &str = "ward_vacancy";
+const BOARDS: &str = "ward_board";
 
 /// The tables of the region, but for the time series.
-pub(super) const PROJECTIONS: [&str; 7] = ["facility", "ward", VACANCIES, "bed", "referral", "referral_task", MEMBERS];
+pub(super) const PROJECTIONS: [&str; 8] =
+    ["facility", WARDS, VACANCIES, BOARDS, "bed", "referral", "referral_task", MEMBERS];
 
 /// Whether the table holds rows of such a projection.
 pub(super) fn belongs_in(projection: &Projection, table: &str) -> bool {
     match table {
-        VACANCIES => !vacancies_of(projection).is_empty(),
+        VACANCIES | BOARDS => matches!(projection, Projection::Ward(_)),
         table => table_of(projection) == Some(table),
     }
 }
@@ -92,19 +90,7 @@ pub(super) fn belongs_in(projection: &Projection, table: &str) -> bool {
 pub(super) fn any_of_the_kind(projection: &Projection) -> Projection {
     match projection {
         Projection::CareTeam(_) => Projection::CareTeam(vec![Member::default()]),
-        Projection::Ward(_) => {
-            // No ward posts such a count.
-            let some = Vacancy { available: Some(i64::MIN), ..Vacancy::default() };
-            Projection::Ward(Ward { vacancies: vec![some], ..Ward::default() })
-        }
         _ => Projection::None,
-    }
-}
-
-fn vacancies_of(projection: &Projection) -> &[Vacancy] {
-    match projection {
-        Projection::Ward(ward) => &ward.vacancies,
-        _ => &[],
     }
 }
 
@@ -113,7 +99,7 @@ pub(super) fn table_of(projection: &Projection) -> Option<&'static str> {
     match projection {
         Projection::None => None,
         Projection::Facility(_) => Some("facility"),
-        Projection::Ward(_) => Some("ward"),
+        Projection::Ward(_) => Some(WARDS),
         Projection::Bed(_) => Some("bed"),
         Projection::Referral(_) => Some("referral"),
         Projection::Task(_) => Some("referral_task"),
@@ -167,28 +153,7 @@ fn ward_rows(rows: Vec<(i64, Ward)>) -> Rows {
     }
 }
 
-fn vacancy_rows(rows: Vec<(i64, i64, Vacancy)>) -> Rows {
-    let position = Column::Ints(rows.iter().map(|(_, position, _)| *position).collect());
-    let rows: Vec<(i64, Vacancy)> = rows.into_iter().map(|(key, _, slice)| (key, slice)).collect();
-    let ints = |field: fn(&Vacancy) -> Option<i64>| Column::MaybeInts(each(&rows, field));
-    Rows {
-        columns: vec![
-            ("key", keys(&rows)),
-            ("position", position),
-            ("sex", texts(&rows, |row| &row.sex)),
-            ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
-            ("staffed", ints(|row| row.staffed)),
-            ("occupied", ints(|row| row.occupied)),
-            ("reserved", ints(|row| row.reserved)),
-            ("blocked", ints(|row| row.blocked)),
-            ("available", ints(|row| row.available)),
-            ("as_of", ints(|row| row.as_of)),
-            ("valid_until", ints(|row| row.valid_until)),
-        ],
-        action: RowAction::Insert { table: VACANCIES, suffix: "" },
-    }
-}
-
+/// Without their freshness, which only the boards of wards write.
 fn bed_rows(rows: Vec<(i64, Bed)>) -> Rows {
     Rows {
         columns: vec![
@@ -197,9 +162,13 @@ fn bed_rows(rows: Vec<(i64, Bed)>) -> Rows {
             ("status", texts(&rows, |row| &row.status)),
             ("ward_id", texts(&rows, |row| &row.ward_id)),
             ("operational_status", texts(&rows, |row| &row.operational_status)),
+            (
+                "standing",
+                Column::MaybeTexts(each(&rows, |row| row.standing.map(|standing| standing.code().to_owned()))),
+            ),
             ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
             ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
-            ("as_of", Column::MaybeInts(each(&rows, |row| row.as_of))),
+            ("names", Column::Texts(each(&rows, |row| row.names.clone()))),
         ],
         action: RowAction::Upsert { table: "bed", fixed: 2 },
     }
@@ -216,6 +185,8 @@ fn referral_rows(rows: Vec<(i64, Referral)>) -> Rows {
             ("subject", texts(&rows, |row| &row.subject)),
             ("requester", texts(&rows, |row| &row.requester)),
             ("authored_on", Column::MaybeInts(each(&rows, |row| row.authored_on))),
+            ("sex", texts(&rows, |row| &row.sex)),
+            ("isolation", Column::MaybeBools(each(&rows, |row| row.isolation))),
         ],
         action: RowAction::Upsert { table: "referral", fixed: 2 },
     }

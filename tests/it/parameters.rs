@@ -242,7 +242,10 @@ async fn back_to_the_first_index(app: &TestApp) {
     let mut connection = writer(app).await;
     let side = if connection.is_sqlite() { "sqlite" } else { "postgres" };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(side);
-    let down = std::fs::read_to_string(folder.join("0005_search_kinds/down.sql")).unwrap();
+    let later = |name: &String| name.as_str() > "0005";
+    let folders = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut folders: Vec<String> = folders.filter(later).collect();
+    folders.sort();
     connection
         .run(
             "CREATE TABLE kept AS SELECT DISTINCT target_type, target_id, key FROM index_reference \
@@ -250,10 +253,12 @@ async fn back_to_the_first_index(app: &TestApp) {
         )
         .await
         .unwrap();
-    connection.run(&down).await.unwrap();
+    for name in folders.iter().rev() {
+        connection.run(&std::fs::read_to_string(folder.join(name).join("down.sql")).unwrap()).await.unwrap();
+    }
     connection.run("INSERT INTO resource_reference SELECT target_type, target_id, key FROM kept").await.unwrap();
     connection.run("DROP TABLE kept").await.unwrap();
-    connection.run("DELETE FROM __diesel_schema_migrations WHERE version = '0005'").await.unwrap();
+    connection.run("DELETE FROM __diesel_schema_migrations WHERE version >= '0005'").await.unwrap();
 }
 
 async fn a_database_from_before_the_index_waits_for_its_first_reindex(app: &TestApp) {

@@ -32,10 +32,15 @@ const TABLES: [(&str, &str); 14] = [
     ("ward", "key, id, name, status, facility_id, bed_function, admission_fee, admittable_sex"),
     (
         "ward_vacancy",
-        "key, position, sex, isolation, staffed, occupied, reserved, blocked, available, as_of, valid_until",
+        "key, position, sex, isolation, staffed, occupied, reserved, blocked, available, as_of, valid_until, source, held, \
+         newest",
     ),
-    ("bed", "key, id, status, ward_id, operational_status, admittable_sex, isolation, as_of"),
-    ("referral", "key, id, status, category, priority, subject, requester, authored_on"),
+    (
+        "bed",
+        "key, id, status, ward_id, operational_status, standing, admittable_sex, isolation, as_of, valid_until, source, \
+         names",
+    ),
+    ("referral", "key, id, status, category, priority, subject, requester, authored_on, sex, isolation"),
     ("referral_task", "key, id, status, focus, owner, location, answer_by, hold_until"),
     ("care_team_member", "key, position, team_id, team_status, subject, member, role, period_start, period_end"),
     ("bed_status_event", "seq, key, ward_id, operational_status, as_of, at"),
@@ -124,7 +129,7 @@ async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {
         "UPDATE ward_vacancy SET available = 99, position = position + 1000 WHERE key % 2 = 0",
         "DELETE FROM ward_vacancy WHERE key % 2 = 1",
         "INSERT INTO ward_vacancy (key, position) SELECT DISTINCT key, 77 FROM bed",
-        "UPDATE bed SET operational_status = 'U', isolation = NULL, as_of = 1",
+        "UPDATE bed SET operational_status = 'U', isolation = NULL, standing = NULL, names = 'x'",
         "INSERT INTO bed (key, id) VALUES (999999, 'nobody')",
         "UPDATE referral SET subject = 'nobody'",
         "DELETE FROM referral_task",
@@ -213,6 +218,8 @@ pub fn bed(id: &str, status: &str) -> Value {
     let mut bed: Value = serde_json::from_str(include_str!("../../docs/examples/bed-status.json")).unwrap();
     bed["id"] = json!(id);
     bed["identifier"][0]["value"] = json!(format!("2719000001-W01-{id}"));
+    // When it was so is when it is written.
+    bed["extension"].as_array_mut().unwrap().retain(|extension| !extension["url"].as_str().unwrap().ends_with("as-of"));
     bed["operationalStatus"] = json!({"system": "http://terminology.hl7.org/CodeSystem/v2-0116", "code": status});
     bed
 }

@@ -42,7 +42,7 @@ async fn schema(connection: &mut Connection) -> Schema {
          AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' ORDER BY m.name, c.cid";
     const POSTGRES: &str = "SELECT table_name::text, column_name::text, data_type::text AS kind, \
          is_nullable = 'NO' AS required FROM information_schema.columns WHERE table_schema = 'public' \
-         AND table_name NOT LIKE '\\_\\_%' ORDER BY table_name, ordinal_position";
+         AND table_name NOT IN (SELECT table_name FROM information_schema.views) AND table_name NOT LIKE '\\_\\_%' ORDER BY table_name, ordinal_position";
     let text = if connection.is_sqlite() { SQLITE } else { POSTGRES };
     let rows: Vec<ColumnRow> = connection.load(Sql::new(text)).await.unwrap();
     let mut found = Schema::new();

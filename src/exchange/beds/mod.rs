@@ -1,11 +1,13 @@
 //! Bed reports: what hospitals' systems say of many beds at once, whichever way it came in.
 
+mod current;
 mod report;
 
 use crate::error::Result;
 use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::region::BedStatus;
+use crate::store::Source;
 
 /// How a report names a bed, ward or facility.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,16 +25,6 @@ pub struct BedRow {
     pub status: BedStatus,
     /// When it was so; `None`: now.
     pub as_of: Option<Instant>,
-}
-
-/// How a report came to be, which decides how long it is believed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Source {
-    /// A system sends by itself.
-    #[default]
-    Feed,
-    /// A person sends.
-    Manual,
 }
 
 /// One report.

@@ -77,25 +77,27 @@ impl Gateway {
     async fn answer_search(&self, request: &SearchRequest, wish: &PageWish) -> Result<SearchPage> {
         let mut told = Vec::new();
         let count = wish.left.map_or(wish.count, |left| left.min(wish.count));
-        let found = match count {
+        let Found { mut hits, next, cut } = match count {
             0 => Found::default(),
             _ => self.find(request, wish, count).await?,
         };
-        if found.cut {
+        if cut {
             told.push(cut_short());
         }
-        let left_out = wish.left.is_some_and(|left| left <= found.hits.len());
-        let next = found.next.filter(|_| !left_out);
+        let left_out = wish.left.is_some_and(|left| left <= hits.len());
+        let next = next.filter(|_| !left_out);
         // A first page that is the last one has been counted already.
-        let whole = count > 0 && wish.after.is_none() && next.is_none() && !found.cut && !left_out;
+        let whole = count > 0 && wish.after.is_none() && next.is_none() && !cut && !left_out;
         let total = match wish.total {
             TotalWish::No if count > 0 => None,
-            _ if whole => i64::try_from(found.hits.len()).ok(),
+            _ if whole => i64::try_from(hits.len()).ok(),
             TotalWish::Unsaid if count > 0 => None,
             wish => Some(self.total(request, wish).await?),
         };
-        let included = include::include(self, &request.includes, &found.hits, &mut told).await?;
-        Ok(SearchPage { matches: found.hits, included, total, next, told })
+        let mut included = include::include(self, &request.includes, &hits, &mut told).await?;
+        let all = hits.iter_mut().map(|hit| &mut hit.version).chain(&mut included);
+        self.lay_over(&mut all.collect::<Vec<_>>()).await?;
+        Ok(SearchPage { matches: hits, included, total, next, told })
     }
 
     async fn find(&self, request: &SearchRequest, wish: &PageWish, count: usize) -> Result<Found> {

@@ -18,19 +18,20 @@ pub async fn current(app: &App, ask: &Ask, rtype: &str, id: &str) -> Result<Answ
         let text = app.gateway.definition(rtype, id)?.text.clone();
         return Ok(Answer::ok(shape(text, &ask.form, &app.gateway.definitions)));
     }
-    let version = app.gateway.read(&ask.caller, &key).await?;
-    Ok(answer(app, ask, version))
+    let read = app.gateway.read(&ask.caller, &key).await?;
+    let current = !read.is_laid_over && ask.conditions.freshness.is_current(&read.version);
+    Ok(answer(app, ask, read.version, current))
 }
 
 pub async fn version(app: &App, ask: &Ask, rtype: &str, id: &str, number: &str) -> Result<Answer> {
     let key = app.gateway.key(rtype, id, Interaction::Vread)?;
     let version = app.gateway.vread(&ask.caller, &key, number).await?;
-    Ok(answer(app, ask, version))
+    let current = ask.conditions.freshness.is_current(&version);
+    Ok(answer(app, ask, version, current))
 }
 
-/// 304 where the caller has it already (R4 `http.html#cread`).
-fn answer(app: &App, ask: &Ask, version: Version) -> Answer {
-    let current = ask.conditions.freshness.is_current(&version);
+/// 304 where the caller's copy is the current one (R4 `http.html#cread`).
+fn answer(app: &App, ask: &Ask, version: Version, current: bool) -> Answer {
     let (number, at) = (Some(version.version), Some(version.at));
     let body = match current {
         true => String::new(),

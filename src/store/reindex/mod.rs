@@ -1,13 +1,14 @@
 //! Every derived row computed anew, while gateways go on serving.
 //!
 //! ```text
-//! take over ─► chunks of resources: derive ahead ─► lock, compare with what is there, mend ─► events of beds ─► record
+//! take over ─► chunks of resources: derive ahead ─► lock, compare with what is there, mend ─► boards ─► events of beds ─► record
 //! ```
 //!
 //! A chunk is mended in one transaction, so that at no time a row that belongs is missing. What changed while its rows were
 //! derived ahead is derived again under the lock. Only at the end are the parameters recorded as whole
 //! ([`super::parameter_state`]): a reindex that is cut off leaves them as they were.
 
+mod boards;
 mod mend;
 mod rows;
 
@@ -29,6 +30,7 @@ use super::parameter_state::{hold, record_whole, take_over};
 use super::resource::Number;
 use super::sql::Sql;
 
+use boards::rebuild_boards;
 use mend::{mend, sweep_strangers};
 
 /// Resources that one transaction covers: writers wait no longer than for that many.
@@ -39,6 +41,8 @@ pub(super) const CHUNK: i64 = 250;
 pub enum Stage {
     /// Rows of the resources.
     Resources,
+    /// The counts of wards.
+    Boards,
     /// The time series of beds, version by version.
     Events,
 }
@@ -54,6 +58,7 @@ pub async fn reindex(database: &Database, derive: &Arc<dyn Derive>, progress: Pr
     transact(&mut connection, async |connection| take_over(connection, derive.manifest()).await).await?;
     outlive_older(&mut connection).await?;
     let done = rebuild_resources(database, &mut connection, derive, progress).await?;
+    rebuild_boards(&mut connection, &**derive, progress).await?;
     rebuild_events(&mut connection, &**derive, progress).await?;
     transact(&mut connection, async |connection| record_whole(connection, derive.manifest()).await).await?;
     Ok(done)

@@ -36,7 +36,7 @@ impl Table {
             Table::Quantity => "index_quantity",
             Table::String => "index_string",
             Table::Position => "index_position",
-            Table::Vacancy | Table::AsOf => "ward_vacancy",
+            Table::Vacancy | Table::AsOf => "ward_count",
         }
     }
 }
@@ -130,14 +130,14 @@ impl Shape {
         let table = any_of.table();
         match any_of {
             Patterns::Vacancies(_) => {
-                some(with(format!(" FROM ward_vacancy t WHERE t.key = {k} AND "), []).append(any_of.any("t", self.now)))
+                some(with(format!(" FROM ward_count t WHERE t.key = {k} AND "), []).append(any_of.any("t", self.now)))
             }
             Patterns::AsOf(_) => {
                 let from = |table: &str| {
                     let tail = with(format!(" FROM {table} t WHERE t.key = {k} AND t.as_of IS NOT NULL AND "), []);
                     some(tail.append(any_of.any("t", self.now)))
                 };
-                join(vec![from("bed"), from("ward_vacancy")], " OR ", "1 = 0")
+                join(vec![from("bed_count"), from("ward_count")], " OR ", "1 = 0")
             }
             _ => {
                 let origin = origin(table, *param, *inherited, k);
@@ -151,15 +151,15 @@ impl Shape {
         match table {
             Table::Vacancy => some(with(
                 format!(
-                    " FROM ward_vacancy t WHERE t.key = {k} AND t.available IS NOT NULL \
-                     AND (t.valid_until IS NULL OR t.valid_until > ?)"
+                    " FROM ward_count t WHERE t.key = {k} AND t.available IS NOT NULL \
+                     AND t.valid_until > ?"
                 ),
                 [self.now.into()],
             )),
             Table::AsOf => with(
                 format!(
-                    "((SELECT 1 FROM bed t WHERE t.key = {k} AND t.as_of IS NOT NULL) IS NOT NULL OR \
-                     (SELECT 1 FROM ward_vacancy t WHERE t.key = {k} AND t.as_of IS NOT NULL LIMIT 1) IS NOT NULL)"
+                    "((SELECT 1 FROM bed_count t WHERE t.key = {k} AND t.as_of IS NOT NULL) IS NOT NULL OR \
+                     (SELECT 1 FROM ward_count t WHERE t.key = {k} AND t.as_of IS NOT NULL LIMIT 1) IS NOT NULL)"
                 ),
                 [],
             ),

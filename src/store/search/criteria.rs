@@ -79,7 +79,7 @@ pub enum Table {
     Quantity,
     String,
     Position,
-    /// `ward_vacancy`: the counts of wards, as long as they are valid. Has no parameter of its own.
+    /// `ward_count`: the counts of wards, as long as they are valid. Has no parameter of its own.
     Vacancy,
     /// The moments of beds and of wards' counts, from their projections. Has no parameter of its own.
     AsOf,

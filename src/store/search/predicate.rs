@@ -252,7 +252,7 @@ fn longitudes(circle: &Circle, angle: f64, t: &str) -> Option<Sql> {
 
 /// The slice is believed still, and fits. DOMAIN §3: past its `validUntil` nobody knows.
 fn vacancy(pattern: &VacancyPattern, t: &str, now: i64, shield: &str) -> Sql {
-    let mut parts = vec![with(format!("({t}.valid_until IS NULL OR {t}.valid_until > ?)"), [now.into()])];
+    let mut parts = vec![with(format!("{t}.valid_until > ?"), [now.into()])];
     if let Some(sex) = &pattern.sex {
         let column = if shield.is_empty() { format!("{t}.sex") } else { format!("coalesce({t}.sex, '')") };
         parts.push(with(format!("{column} = ?"), [sex.as_str().into()]));

@@ -64,16 +64,16 @@ impl SortKey {
             SortBy::Indexed { table: Table::Vacancy, .. } => {
                 let pick = if self.descending { "max" } else { "min" };
                 let text = format!(
-                    "(SELECT {pick}(t.available) FROM ward_vacancy t WHERE t.key = {k} \
-                     AND (t.valid_until IS NULL OR t.valid_until > ?))"
+                    "(SELECT {pick}(t.available) FROM ward_count t WHERE t.key = {k} \
+                     AND t.valid_until > ?)"
                 );
                 with(text, vec![shape.now.into()])
             }
             SortBy::Indexed { table: Table::AsOf, .. } => {
                 let pick = if self.descending { "max" } else { "min" };
                 let text = format!(
-                    "coalesce((SELECT t.as_of FROM bed t WHERE t.key = {k}), \
-                     (SELECT {pick}(t.as_of) FROM ward_vacancy t WHERE t.key = {k}))"
+                    "coalesce((SELECT t.as_of FROM bed_count t WHERE t.key = {k}), \
+                     (SELECT {pick}(t.as_of) FROM ward_count t WHERE t.key = {k}))"
                 );
                 with(text, Vec::new())
             }

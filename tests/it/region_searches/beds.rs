@@ -70,8 +70,8 @@ async fn free_beds_of_a_ward_follow_every_report(app: &TestApp) {
 }
 
 async fn wards_for_a_woman_come_nearest_first_with_their_distance(app: &TestApp) {
+    // Without beds: their counts are posted.
     wards(app).await;
-    beds(app).await;
     assert_eq!(nearest(app, &for_a_woman()).await, expected(&[("h1-w3", 2_224), ("h2-w1", 7_784)]));
     // A bed for anybody suits a woman, too.
     let anybody = for_a_woman().replace("female$ge1", "female$ge1,any$ge1");

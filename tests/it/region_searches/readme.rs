@@ -17,7 +17,9 @@ both!(the_searches_of_the_readme_find_something_in_the_demo_region);
 fn is_loaded(resource: &Json) -> bool {
     let id = resource.get_str("id").unwrap_or_default();
     match resource.get_str("resourceType") {
-        Some("Location") => !id.contains("-b") || id.starts_with("hosp-01-w01"),
+        Some("Location") => {
+            !id.contains("-b") || ["hosp-01", "hosp-02", "hosp-03"].iter().any(|hospital| id.starts_with(hospital))
+        }
         Some("Consent") => false,
         Some("Patient" | "CareTeam") => !id.starts_with("pt-") && !id.starts_with("ct-") || id[3..] < *"0021",
         _ => true,

@@ -125,6 +125,7 @@ async fn filled(app: &TestApp, listed: &Listed, random: &mut Random) -> World {
             }
         }
     }
+    read_again(app, &mut world).await;
     world
 }
 
@@ -134,8 +135,27 @@ async fn put(app: &TestApp, world: &mut World, resource: &Value) {
     let path = format!("{rtype}/{}", resource["id"].as_str().unwrap());
     let answer = app.put(&path, resource).await;
     let answer = if answer.status == 405 { app.post(rtype, resource).await } else { answer };
+    if rtype == "Location" && [409, 422].contains(&answer.status) {
+        // A report older than what is stored, or counts of a ward that has beds.
+        assert!(
+            answer.text.contains("より新しい報告") || answer.text.contains("病床の状態から計算"),
+            "{}",
+            answer.text
+        );
+        return;
+    }
     assert!([200, 201].contains(&answer.status), "{path}: {}", answer.text);
     world.put(&answer.text);
+}
+
+/// Beds and wards as they are read: counts and moments are laid over what was put.
+async fn read_again(app: &TestApp, world: &mut World) {
+    let ids: Vec<String> = world.of("Location").map(|location| location.id.clone()).collect();
+    for id in ids {
+        let answer = app.get(&format!("Location/{id}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        world.put(&answer.text);
+    }
 }
 
 /// The region's examples, and official ones of the types.

@@ -81,6 +81,10 @@ impl World {
         let resource = Resource { rtype, id, updated, turn: self.turns, found, json };
         self.turns += 1;
         match self.resources.iter().position(|known| known.rtype == resource.rtype && known.id == resource.id) {
+            // Read again, it is no newer.
+            Some(at) if self.resources[at].updated == resource.updated => {
+                self.resources[at] = Resource { turn: self.resources[at].turn, ..resource };
+            }
             Some(at) => self.resources[at] = resource,
             None => self.resources.push(resource),
         }

@@ -1,0 +1,13 @@
+DROP VIEW bed_count;
+DROP VIEW ward_count;
+ALTER TABLE referral DROP COLUMN isolation;
+ALTER TABLE referral DROP COLUMN sex;
+DROP TABLE bed_hold;
+ALTER TABLE ward_vacancy DROP COLUMN newest;
+ALTER TABLE ward_vacancy DROP COLUMN held;
+ALTER TABLE ward_vacancy DROP COLUMN source;
+DROP TABLE ward_board;
+ALTER TABLE bed DROP COLUMN source;
+ALTER TABLE bed DROP COLUMN valid_until;
+ALTER TABLE bed DROP COLUMN standing;
+ALTER TABLE bed DROP COLUMN names;
