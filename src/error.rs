@@ -191,6 +191,7 @@ impl Error {
                 ),
             ),
             Refusal::Overtaken { stored } => Error::overtaken(target, Instant(stored)),
+            Refusal::InFuture { asked, now } => Error::in_future(Instant(asked), Instant(now)),
             Refusal::CountsAreDerived => Error::unprocessable(vec![Issue::error(
                 IssueCode::BusinessRule,
                 format!(
@@ -222,6 +223,16 @@ impl Error {
             format!("{target} には {stored} 時点のより新しい報告があります。この報告は反映していません。"),
             format!("{target} has a newer report, as of {stored}. This one was not applied."),
         )
+    }
+
+    /// 422: what is reported is of a moment to come.
+    pub fn in_future(asked: Instant, now: Instant) -> Error {
+        let (asked, now) = (asked.to_fhir(), now.to_fhir());
+        Error::unprocessable(vec![Issue::error(
+            IssueCode::BusinessRule,
+            format!("時点 {asked} は未来です (ゲートウェイの時刻は {now})。送信側の時計を確かめてください。"),
+            format!("The moment {asked} lies ahead (the gateway's clock says {now}). Check the sender's clock."),
+        )])
     }
 
     /// 400: the question would cost more than one may; `detail` says what of it.

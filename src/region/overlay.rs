@@ -26,16 +26,24 @@ pub fn laid_over(location: &Json, board: &Board, now: Instant) -> Option<Json> {
             })
         }
         Board::Ward(counts) => {
-            let as_written = |count: &BedCount| count.as_posted && count.valid_until > now.0;
             let url = url_of("bed-vacancy");
-            let said = location.items("extension").iter().filter(|extension| extension.get_str("url") == Some(&url));
-            if said.count() == counts.len() && counts.iter().all(as_written) {
+            let said: Vec<&Json> =
+                location.items("extension").iter().filter(|extension| extension.get_str("url") == Some(&url)).collect();
+            let as_written = |(count, said): (&BedCount, &&Json)| {
+                count.as_posted && count.valid_until > now.0 && moment_of(said) == count.as_of.map(Instant)
+            };
+            if said.len() == counts.len() && counts.iter().zip(&said).all(as_written) {
                 return None;
             }
             let slices = counts.iter().map(|count| slice(count, now)).collect();
             Some(with_extensions(location, &url, slices))
         }
     }
+}
+
+fn moment_of(slice: &Json) -> Option<Instant> {
+    let part = slice.items("extension").iter().find(|part| part.get_str("url") == Some("asOf"))?;
+    Instant::parse(part.get_str("valueInstant")?)
 }
 
 /// A ward's text without the counts that the gateway derived; `None` where it has none.

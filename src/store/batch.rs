@@ -7,6 +7,7 @@ use diesel::sql_types::Text;
 
 use crate::clock::Clock;
 use crate::fhir::id::{ResourceKey, ResourceType};
+use crate::fhir::instant::Instant;
 
 use super::audit::AuditChain;
 use super::board::{BoardReport, Boards, Touch};
@@ -132,7 +133,7 @@ async fn segment_apply(
     let (mut audited, mut digests) = (Vec::new(), Vec::new());
     for (unit, verdict) in units.iter().zip(verdicts) {
         let outcome = match verdict {
-            Ok(()) => unit_apply(connection, unit, &mut overlay, &mut boards, stamp).await?,
+            Ok(()) => unit_apply(connection, unit, &mut overlay, &mut boards, stamp, tools.clock.now()).await?,
             Err(error) => Err(error),
         };
         if let Ok(results) = &outcome {
@@ -170,6 +171,7 @@ async fn unit_apply(
     overlay: &mut Overlay<'_>,
     boards: &mut Boards<'_>,
     stamp: &mut Stamp,
+    now: Instant,
 ) -> Result<Outcome, StoreError> {
     overlay.begin_unit();
     boards.begin_unit();
@@ -178,7 +180,7 @@ async fn unit_apply(
     }
     let mut results = Vec::with_capacity(unit.steps.len());
     for (index, step) in unit.steps.iter().enumerate() {
-        match step_apply((unit, step, index), overlay, boards, stamp)? {
+        match step_apply((unit, step, index), overlay, boards, stamp, now)? {
             Ok(result) => results.push(result),
             Err(error) => {
                 overlay.roll_back();
@@ -205,6 +207,7 @@ fn step_apply(
     overlay: &mut Overlay<'_>,
     boards: &mut Boards<'_>,
     stamp: &mut Stamp,
+    now: Instant,
 ) -> Result<Result<StepResult, UnitError>, StoreError> {
     let on_board = matches!(step.key.rtype.as_str(), "Location" | "Task") && !matches!(step.action, Action::Read);
     if !on_board {
@@ -220,7 +223,8 @@ fn step_apply(
         Action::Delete | Action::Read => (&Projection::None, Method::Delete),
     };
     let unchanged = matches!(result, StepResult::Unchanged(_));
-    let (id, now) = (step.key.id.as_str(), stamp.at.0);
+    // By the clock by which freshness is judged, which PostgreSQL's may not be.
+    let (id, now) = (step.key.id.as_str(), now.0);
     let Unit { source, as_given, .. } = *unit;
     let touched = boards.touch(&Touch { id, before: &before, after, method, source, unchanged, as_given, now });
     Ok(touched.map(|()| result).map_err(|refusal| UnitError::Refused { step: index, refusal }))

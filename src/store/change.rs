@@ -183,6 +183,11 @@ pub enum Refusal {
     Overtaken {
         stored: i64,
     },
+    /// What is reported is of a moment to come. Milliseconds since 1970.
+    InFuture {
+        asked: i64,
+        now: i64,
+    },
     /// The counts of this ward are made from its beds.
     CountsAreDerived,
     /// The bed, a Location's logical id, is not free.

@@ -27,7 +27,10 @@ mod sql;
 mod stamp;
 mod writer;
 
-pub use board::{BedCount, Board, BoardReport, WardReport, boards_of};
+pub use board::{
+    AHEAD, BedCount, BedOnBoard, Board, BoardReport, Boarded, LocationKind, WardOnBoard, WardReport, boards_of,
+    location_kind,
+};
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };

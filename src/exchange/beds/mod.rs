@@ -1,6 +1,7 @@
 //! Bed reports: what hospitals' systems say of many beds at once, whichever way it came in.
 
 mod current;
+mod plan;
 mod report;
 
 use crate::error::Result;
@@ -32,6 +33,10 @@ pub struct BedRow {
 pub struct BedReport {
     pub rows: Vec<BedRow>,
     pub source: Source,
+    /// The facility or ward, a Location's logical id, in which every bed must lie.
+    pub within: Option<ResourceId>,
+    /// Judge, and write nothing.
+    pub dry_run: bool,
     /// All rows are applied or none (a transfer: one bed is freed, another filled).
     pub together: bool,
     /// Names a report that is applied once for ever.
@@ -54,7 +59,7 @@ pub struct ReportAnswer {
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowDone {
-    /// The bed has a new status, in this version.
+    /// The bed has a new status, in this version; 0 where nothing was written: a dry run.
     Changed(i64),
     /// It had that status; the report keeps it fresh.
     Unchanged,

@@ -11,6 +11,9 @@ use super::ward::{BedState, Hold, Reported, Slice, WardState};
 /// How long an accepted bed is kept where the task does not say, in milliseconds.
 const HOLD: i64 = 4 * 60 * 60 * 1000;
 
+/// How far ahead of the gateway's a sender's clock may be, in milliseconds.
+pub const AHEAD: i64 = 5 * 60 * 1000;
+
 /// What a unit tells of wards at once, besides its steps.
 #[derive(Clone, Debug)]
 pub struct BoardReport {
@@ -220,6 +223,9 @@ impl<'a> Boards<'a> {
         }
         let mut posted: Vec<Slice> = ward.vacancies.iter().map(|vacancy| Slice::posted(vacancy, validity)).collect();
         for slice in &mut posted {
+            if let Some(asked) = slice.as_of.filter(|asked| *asked > touch.now + AHEAD && !touch.as_given) {
+                return Err(Refusal::InFuture { asked, now: touch.now });
+            }
             let same = |old: &&Slice| (&old.sex, old.isolation) == (&slice.sex, slice.isolation);
             let Some(old) = state.slices.iter().find(same) else { continue };
             let (known, asked) = (state.moment_of(old), slice.as_of);
@@ -359,6 +365,9 @@ fn moment_of(
         // A write without a moment is made now; a patch says something of the status only where it changes it.
         return Ok((touch.method != Method::Patch || changed).then_some(touch.now));
     };
+    if asked > touch.now + AHEAD && !touch.as_given {
+        return Err(Refusal::InFuture { asked, now: touch.now });
+    }
     match known {
         // Read, changed and written back with the moment that was laid over it.
         Some(known) if known.as_of == asked => Ok(changed.then_some(touch.now)),

@@ -6,11 +6,13 @@
 
 mod apply;
 mod load;
+mod plan;
 mod rows;
 mod view;
 mod ward;
 
-pub use apply::{BoardReport, WardReport};
+pub use apply::{AHEAD, BoardReport, WardReport};
 pub(super) use apply::{Boards, Touch};
+pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind};
 pub use view::{Board, Count as BedCount, boards_of};
 pub(super) use ward::Slice;

@@ -17,12 +17,12 @@ both!(
     a_digest_is_taken_once,
 );
 
-fn row(id: &str, status: BedStatus, as_of: Option<i64>) -> BedRow {
+pub fn row(id: &str, status: BedStatus, as_of: Option<i64>) -> BedRow {
     let bed = BedName::Identifier { system: Some(BED_IDS.to_owned()), value: bed_number(id) };
     BedRow { bed, status, as_of: as_of.map(Instant) }
 }
 
-async fn report(app: &TestApp, report: BedReport) -> ReportAnswer {
+pub async fn report(app: &TestApp, report: BedReport) -> ReportAnswer {
     app.gateway.report_beds(&Caller::local("test"), report).await.unwrap()
 }
 

@@ -4,7 +4,7 @@ mod beds;
 mod cases;
 mod changes;
 mod readme;
-mod region;
+pub mod region;
 
 use serde_json::Value;
 

@@ -1,0 +1,134 @@
+//! What a report of beds is planned on: the boards of a facility, read at once.
+
+use std::collections::BTreeMap;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use super::super::connection::Connection;
+use super::super::error::StoreError;
+use super::super::sql::Sql;
+
+/// Wards with their beds, by logical id.
+#[derive(Clone, Debug, Default)]
+pub struct Boarded {
+    pub wards: BTreeMap<String, WardOnBoard>,
+    pub beds: BTreeMap<String, BedOnBoard>,
+}
+
+#[derive(Clone, Debug)]
+pub struct WardOnBoard {
+    pub facility: Option<String>,
+    /// [`super::WardReport::expected`].
+    pub changes: i64,
+    /// How many beds it has.
+    pub beds: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct BedOnBoard {
+    pub ward: String,
+    /// HL7 v2 table 0116.
+    pub status: Option<String>,
+    /// When it was last reported, by itself or with its ward.
+    pub as_of: Option<i64>,
+    /// Every identifier, one a line: `system|value`.
+    pub names: String,
+}
+
+#[derive(QueryableByName)]
+struct WardRow {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    facility_id: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    changes: i64,
+    #[diesel(sql_type = BigInt)]
+    as_of: i64,
+}
+
+#[derive(QueryableByName)]
+struct BedRow {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Text)]
+    ward_id: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    operational_status: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    as_of: Option<i64>,
+    #[diesel(sql_type = Text)]
+    names: String,
+}
+
+const WARDS: &str = "SELECT w.id, w.facility_id, coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS as_of \
+     FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE ";
+const BEDS: &str = "SELECT d.id, d.ward_id, d.operational_status, d.as_of, d.names \
+     FROM ward w JOIN bed d ON d.ward_id = w.id WHERE ";
+
+impl Boarded {
+    /// Adds the wards of a facility and their beds.
+    pub async fn add_facility(&mut self, connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+        self.add(connection, "w.facility_id = ?", id).await
+    }
+
+    /// Adds a ward and its beds.
+    pub async fn add_ward(&mut self, connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+        self.add(connection, "w.id = ?", id).await
+    }
+
+    /// The boards are read before the beds: a bed that changes in between is noticed when the report is applied.
+    async fn add(&mut self, connection: &mut Connection, of: &str, id: &str) -> Result<(), StoreError> {
+        let mut covered = BTreeMap::new();
+        let wards: Vec<WardRow> = connection.load(Sql::new(format!("{WARDS}{of}")).bind(id)).await?;
+        for ward in wards {
+            let WardRow { id, facility_id: facility, changes, as_of } = ward;
+            covered.insert(id.clone(), as_of);
+            self.wards.insert(id, WardOnBoard { facility, changes, beds: 0 });
+        }
+        let beds: Vec<BedRow> = connection.load(Sql::new(format!("{BEDS}{of}")).bind(id)).await?;
+        for bed in beds {
+            let Some(ward) = self.wards.get_mut(&bed.ward_id) else { continue };
+            ward.beds += 1;
+            let with_ward = covered.get(&bed.ward_id).copied().filter(|as_of| *as_of > 0);
+            let BedRow { id, ward_id: ward, operational_status: status, as_of, names } = bed;
+            self.beds.insert(id, BedOnBoard { ward, status, as_of: as_of.max(with_ward), names });
+        }
+        Ok(())
+    }
+}
+
+#[derive(QueryableByName)]
+struct PlaceRow {
+    #[diesel(sql_type = Nullable<Text>)]
+    bed_ward: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    ward: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    facility: Option<String>,
+}
+
+/// What a location is to the boards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocationKind {
+    /// With its ward, where it has one.
+    Bed(String),
+    Ward,
+    Facility,
+    Other,
+}
+
+/// What the location of that logical id is; `None` where there is none.
+pub async fn location_kind(connection: &mut Connection, id: &str) -> Result<Option<LocationKind>, StoreError> {
+    const TEXT: &str = "SELECT b.ward_id AS bed_ward, w.id AS ward, f.id AS facility FROM resource r \
+         LEFT JOIN bed b ON b.key = r.key LEFT JOIN ward w ON w.key = r.key LEFT JOIN facility f ON f.key = r.key \
+         WHERE r.rtype = 'Location' AND r.rid = ? AND r.deleted = FALSE";
+    let rows: Vec<PlaceRow> = connection.load(Sql::new(TEXT).bind(id)).await?;
+    Ok(rows.into_iter().next().map(|row| match row {
+        PlaceRow { bed_ward: Some(ward), .. } => LocationKind::Bed(ward),
+        PlaceRow { ward: Some(_), .. } => LocationKind::Ward,
+        PlaceRow { facility: Some(_), .. } => LocationKind::Facility,
+        _ => LocationKind::Other,
+    }))
+}
