@@ -9,6 +9,7 @@
 //! as GETs are. One that [`Operation::affects_state`] takes POST alone and stands in no transaction: FHIR's order has no place
 //! for it, and it would be a transaction of its own.
 
+mod bed_status;
 mod inputs;
 pub mod json_schema;
 mod terminology;
@@ -162,6 +163,19 @@ static OPERATIONS: &[Operation] = &[
         affects_state: false,
         media: &[],
         run: |app, call| Box::pin(terminology::translate::answer(app, call)),
+    },
+    Operation {
+        name: "bed-status",
+        on: On::Only(&["Location"]),
+        system: NOT_THERE,
+        on_type: POST,
+        on_instance: POST,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/bed-status",
+        inputs: bed_status::INPUTS,
+        bare: None,
+        affects_state: true,
+        media: &[Media::Ndjson],
+        run: |app, call| Box::pin(bed_status::answer(app, call)),
     },
     Operation {
         name: json_schema::NAME,
