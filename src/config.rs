@@ -1,6 +1,7 @@
 //! Settings: defaults, then a TOML file, then environment variables `KAKEHASHI_…`, then flags. Checked at start, all
 //! problems at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Enforcement, Policy, RequestLimits, TypePolicies};
+use crate::exchange::{BoardPolicy, Enforcement, Policy, RequestLimits, TypePolicies, Validity};
 use crate::profile;
 use crate::store::{SearchLimits, WriterSettings};
 
@@ -40,12 +41,14 @@ pub struct Config {
     pub strictness: profile::Settings,
     /// What becomes of content that breaks the rules.
     pub policy: Policy,
+    /// How long reports of beds are believed, and accepted beds kept.
+    pub board_policy: BoardPolicy,
     /// Days that a row of the outbox is kept.
     pub outbox_days: u32,
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 27] = [
+pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -67,6 +70,16 @@ pub const SETTINGS: [(&str, &str, &str); 27] = [
     ("writers", "0", "writers on PostgreSQL; 0: one for every two processors"),
     ("write_queue", "4096", "writes that may wait for one writer"),
     ("write_deadline_seconds", "10", "time for which a write is tried before it is answered 503"),
+    ("feed_minutes", "30", "minutes for which a report of beds or counts by a system is believed"),
+    ("manual_minutes", "1440", "the same for what people send"),
+    (
+        "minutes_by_place",
+        "",
+        "both for single facilities or wards, by the Location's id: hosp-01=10/720,ward-7=5/60 (feed/manual)",
+    ),
+    ("clock_tolerance_seconds", "300", "how far ahead a sender's clock may be"),
+    ("hold_minutes", "240", "minutes for which an accepted bed is kept where the task does not say"),
+    ("max_hold_minutes", "1440", "the same, at most"),
     ("outbox_days", "7", "days for which the outbox keeps what no delivery has taken"),
     (
         "validation",
@@ -157,10 +170,41 @@ impl Reader {
                 usual: self.parse("validation", Enforcement::Enforce),
                 by_type: self.parse("validation_by_type", TypePolicies::default()),
             },
+            board_policy: self.board_policy(),
             outbox_days: self.parse("outbox_days", 7),
         };
         self.check(&config);
         if self.errors.is_empty() { Ok(config) } else { Err(self.errors) }
+    }
+
+    fn board_policy(&mut self) -> BoardPolicy {
+        const MINUTE: i64 = 60_000;
+        let minutes = |count: i64| count.saturating_mul(MINUTE);
+        let validity = Validity {
+            feed: minutes(self.parse("feed_minutes", 30)),
+            manual: minutes(self.parse("manual_minutes", 1_440)),
+        };
+        let places: String = self.parse("minutes_by_place", String::new());
+        let mut validity_of = BTreeMap::new();
+        for place in places.split(',').map(str::trim).filter(|place| !place.is_empty()) {
+            let read = || {
+                let (id, both) = place.split_once('=')?;
+                let (feed, manual) = both.split_once('/')?;
+                let (feed, manual) = (minutes(feed.trim().parse().ok()?), minutes(manual.trim().parse().ok()?));
+                Some((id.trim().to_owned(), Validity { feed, manual }))
+            };
+            match read() {
+                Some((id, validity)) => drop(validity_of.insert(id, validity)),
+                None => self.errors.push(ConfigError(format!("minutes_by_place: {place:?} is not ID=FEED/MANUAL"))),
+            }
+        }
+        BoardPolicy {
+            validity,
+            validity_of,
+            ahead: self.parse::<i64>("clock_tolerance_seconds", 300).saturating_mul(1_000),
+            hold: minutes(self.parse("hold_minutes", 240)),
+            longest_hold: minutes(self.parse("max_hold_minutes", 1_440)),
+        }
     }
 
     fn refuse_unknown(&mut self) {
@@ -229,6 +273,14 @@ impl Reader {
         expect(config.limits.search.examined >= 1_000, "max_search_rows: at least 1000");
         expect(config.limits.search.millis > 0, "max_search_ms: at least 1");
         expect(config.writing.queue > 0, "write_queue: at least 1");
+        let board = &config.board_policy;
+        let validities = board.validity_of.values().chain([&board.validity]);
+        let durations = validities.flat_map(|validity| [validity.feed, validity.manual]);
+        expect(
+            durations.chain([board.hold]).all(|duration| duration > 0) && board.ahead >= 0,
+            "feed_minutes, manual_minutes, minutes_by_place, hold_minutes: at least 1 minute",
+        );
+        expect(board.hold <= board.longest_hold, "hold_minutes: must not exceed max_hold_minutes");
         expect(config.outbox_days > 0, "outbox_days: at least 1");
     }
 }
@@ -236,6 +288,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Source;
 
     fn load(flags: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let flags: Vec<(&str, String)> = flags.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
@@ -267,5 +320,20 @@ mod tests {
         assert!(load(&[("listen", "0.0.0.0:80"), ("insecure_open", "true")]).is_ok());
         assert_eq!(load(&[("outbox_days", "30")]).unwrap().outbox_days, 30);
         assert!(load(&[("outbox_days", "0")]).is_err());
+    }
+
+    #[test]
+    fn reports_are_believed_as_long_as_the_region_has_agreed() {
+        let config = load(&[("feed_minutes", "10"), ("minutes_by_place", "hosp-01=5/60, w-7=1/2")]).unwrap();
+        let of = |ward, facility, source| config.board_policy.validity(ward, facility, source) / 60_000;
+        assert_eq!(of("w-1", Some("hosp-02"), Source::Feed), 10);
+        assert_eq!(of("w-1", Some("hosp-02"), Source::Manual), 1_440);
+        assert_eq!(of("w-1", Some("hosp-01"), Source::Feed), 5);
+        assert_eq!(of("w-7", Some("hosp-01"), Source::Manual), 2);
+        for wrong in ["hosp-01", "hosp-01=5", "hosp-01=0/5", "hosp-01=a/b"] {
+            assert!(load(&[("minutes_by_place", wrong)]).is_err(), "{wrong}");
+        }
+        assert!(load(&[("hold_minutes", "300"), ("max_hold_minutes", "200")]).is_err());
+        assert_eq!(load(&[]).unwrap().board_policy, BoardPolicy::default());
     }
 }

@@ -192,6 +192,14 @@ impl Error {
             ),
             Refusal::Overtaken { stored } => Error::overtaken(target, Instant(stored)),
             Refusal::InFuture { asked, now } => Error::in_future(Instant(asked), Instant(now)),
+            Refusal::HoldTooLong { latest } => {
+                let latest = Instant(latest).to_fhir();
+                Error::unprocessable(vec![Issue::error(
+                    IssueCode::BusinessRule,
+                    format!("病床を確保できるのは {latest} までです。hold-until をそれ以前にしてください。"),
+                    format!("A bed is kept until {latest} at most. Set hold-until to no later moment."),
+                )])
+            }
             Refusal::CountsAreDerived => Error::unprocessable(vec![Issue::error(
                 IssueCode::BusinessRule,
                 format!(

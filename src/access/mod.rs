@@ -24,6 +24,11 @@ pub enum Roles {
 }
 
 impl Caller {
+    /// The gateway itself, which keeps agreements when their time has come.
+    pub fn gateway(request_id: &str) -> Self {
+        Caller { name: "kakehashi".into(), ..Caller::local(request_id) }
+    }
+
     /// A caller on this machine while no access rules are configured.
     pub fn local(request_id: &str) -> Self {
         Caller {

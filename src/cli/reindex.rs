@@ -20,7 +20,9 @@ pub async fn run(common: &Common) -> Result<ExitCode, ExitCode> {
         bar.set_length(total);
         bar.set_position(done);
     };
-    let counted = exchange::reindex(&definitions, &database, &tell).await.map_err(|error| failed(&error))?;
+    let counted = exchange::reindex(&definitions, &database, &config.board_policy, &tell)
+        .await
+        .map_err(|error| failed(&error))?;
     bar.finish_and_clear();
     println!("{counted} resources indexed anew; every search parameter can be used.");
     Ok(ExitCode::SUCCESS)

@@ -14,8 +14,9 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::definitions;
 use crate::demo::{self, Plan};
-use crate::exchange::Gateway;
-use crate::fhir::json::to_compact;
+use crate::exchange::{BedName, BedReport, Gateway};
+use crate::fhir::id::ResourceId;
+use crate::fhir::json::{Json, to_compact};
 use crate::http::{self, App, FHIR_PATH, Site};
 use crate::store;
 
@@ -72,9 +73,11 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     let heart = args.demo.then(|| tokio::spawn(beat(site.clone(), plan)));
     let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), config.outbox_days);
     let house = tokio::spawn(house);
+    let holds = tokio::spawn(watch_holds(site.clone()));
     let reloads = hangups.reload(site.clone(), folder, config.strictness);
     http::serve(listener, http::router(site), stop_signal(reloads)).await;
     end(house, "housekeeping").await;
+    end(holds, "the watch over holds").await;
     if let Some(heart) = heart {
         end(heart, "the heartbeat").await;
     }
@@ -92,9 +95,26 @@ pub(super) async fn start_gateway(config: &Config) -> Result<Gateway, ExitCode> 
     }
     let database = open_migrated(config).await?;
     let gateway = Gateway::start(definitions, database, Arc::new(SystemClock), config.limits, config.writing);
-    let gateway = gateway.map_err(|error| failed(&error))?.with_policy(config.policy.clone());
+    let gateway = gateway
+        .map_err(|error| failed(&error))?
+        .with_policy(config.policy.clone())
+        .with_board_policy(config.board_policy.clone());
     warn_of_missing(&gateway).await;
     Ok(gateway)
+}
+
+/// Ends holds of beds that have run out: at once at the start, then within a second.
+async fn watch_holds(site: Site) {
+    loop {
+        let gateway = Arc::clone(&site.now().gateway);
+        match gateway.lapse_holds(&Caller::gateway("hold-expiry")).await {
+            Ok(0) => {}
+            Ok(holds) => tracing::info!(holds, "holds of beds have run out"),
+            // The next round finds the same holds.
+            Err(error) => tracing::warn!(status = error.kind.status(), "holds could not be looked at"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Stops a task that would go on for ever.
@@ -157,10 +177,18 @@ async fn beat(site: Site, plan: Plan) {
     let caller = Caller::local("demo-heartbeat");
     for tick in 1_u64.. {
         tokio::time::sleep(HEARTBEAT).await;
-        for resource in demo::heartbeat(&plan, chrono::Utc::now(), tick) {
-            if let Err(error) = site.now().gateway.import(&caller, to_compact(&resource).as_bytes()).await {
-                tracing::warn!(status = error.kind.status(), "a heartbeat was refused");
+        let gateway = Arc::clone(&site.now().gateway);
+        // Wards have their counts from their beds.
+        let is_bed = |resource: &Json| resource.get("operationalStatus").is_some();
+        for bed in demo::heartbeat(&plan, chrono::Utc::now(), tick).iter().filter(|resource| is_bed(resource)) {
+            if let Err(error) = gateway.import(&caller, to_compact(bed).as_bytes()).await {
+                tracing::warn!(status = error.kind.status(), "a bed of the heartbeat was refused");
             }
+        }
+        let sites = demo::fed_sites(&plan).into_iter().filter_map(|id| ResourceId::parse(&id)).map(BedName::Id);
+        let report = BedReport { still_true: sites.collect(), ..BedReport::default() };
+        if let Err(error) = gateway.report_beds(&caller, report).await {
+            tracing::warn!(status = error.kind.status(), "the heartbeat was refused");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::hospitals::{bed_json, ward_json};
+use super::hospitals::{bed_json, hospital_id, ward_json};
 use super::layout::Plan;
 use super::wards::{Ward, is_silent};
 use crate::fhir::json::Json;
@@ -31,6 +31,12 @@ pub fn bed_reports(plan: &Plan, now: DateTime<Utc>, tick: u64) -> impl Iterator<
         let beds = ward.beds.iter().enumerate();
         beds.map(|(number, bed)| bed_json(&ward, number, bed.status(tick), now)).collect::<Vec<_>>()
     })
+}
+
+/// The sites, by logical id, whose feeds say at each tick that all else is as it was.
+pub fn fed_sites(plan: &Plan) -> Vec<String> {
+    let facilities = 0..plan.complete().facilities;
+    facilities.filter(|facility| !is_silent(*facility)).map(hospital_id).collect()
 }
 
 /// The wards of all facilities but the silent one, whose counts are meant to go out of date.

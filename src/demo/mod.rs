@@ -28,7 +28,7 @@ mod wards;
 
 use chrono::{DateTime, Utc};
 
-pub use heartbeat::{bed_reports, heartbeat};
+pub use heartbeat::{bed_reports, fed_sites, heartbeat};
 pub use layout::Plan;
 
 use crate::fhir::json::Json;

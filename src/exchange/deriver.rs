@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crate::fhir::json::Json;
 use crate::fhir::resource::same_content;
 use crate::profile::Definitions;
-use crate::region::{self, Validity};
+use crate::region;
 use crate::search::Parameters;
-use crate::store::{Derive, Derived, MadeParameter, Manifest, Projection, Source};
+use crate::store::{BoardPolicy, Derive, Derived, MadeParameter, Manifest, Projection};
 
 use super::definitions::is_definition;
 
 /// Joins search and region for the writer.
 pub struct Deriver {
-    validity: Validity,
+    board_policy: Arc<BoardPolicy>,
     parameters: Arc<Parameters>,
     manifest: Arc<Manifest>,
 }
@@ -22,7 +22,7 @@ pub struct Deriver {
 const WITHOUT_ROWS: [&str; 2] = ["_id", "_lastUpdated"];
 
 impl Deriver {
-    pub fn new(definitions: &Definitions, parameters: &Arc<Parameters>) -> Deriver {
+    pub fn new(definitions: &Definitions, parameters: &Arc<Parameters>, board_policy: Arc<BoardPolicy>) -> Deriver {
         let stored = parameters.all().filter(|(rtype, parameter)| {
             !is_definition(definitions, rtype) && !WITHOUT_ROWS.contains(&parameter.code.as_str())
         });
@@ -30,11 +30,7 @@ impl Deriver {
             let (code, digest) = (parameter.code.clone(), parameter.digest.clone());
             (parameter.id, MadeParameter { rtype: rtype.to_owned(), code, digest })
         });
-        Deriver {
-            validity: Validity::default(),
-            parameters: Arc::clone(parameters),
-            manifest: Arc::new(Manifest::new(made)),
-        }
+        Deriver { board_policy, parameters: Arc::clone(parameters), manifest: Arc::new(Manifest::new(made)) }
     }
 }
 
@@ -51,8 +47,8 @@ impl Derive for Deriver {
         if rtype == "Location" { region::is_same_location(left, right) } else { same_content(left, right) }
     }
 
-    fn validity(&self, ward: &str, facility: Option<&str>, source: Source) -> i64 {
-        self.validity.of(ward, facility, source)
+    fn board_policy(&self) -> &BoardPolicy {
+        &self.board_policy
     }
 
     fn manifest(&self) -> &Arc<Manifest> {

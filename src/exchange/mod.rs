@@ -39,6 +39,7 @@ use crate::store::{
 
 pub use crate::region::BedStatus;
 pub use crate::store::Source;
+pub use crate::store::{BoardPolicy, Validity};
 pub use aside::aside;
 pub use beds::{BedName, BedReport, BedRow, ReportAnswer, RowDone};
 pub use bundle::{EntryRequest, Verb, entry_requests};
@@ -96,9 +97,9 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn of(definitions: &Definitions) -> Compiled {
+    fn of(definitions: &Definitions, board_policy: &Arc<BoardPolicy>) -> Compiled {
         let parameters = Arc::new(Parameters::compile(definitions));
-        let deriver = Arc::new(Deriver::new(definitions, &parameters));
+        let deriver = Arc::new(Deriver::new(definitions, &parameters, Arc::clone(board_policy)));
         let definition_index = Arc::new(DefinitionIndex::new(definitions, &parameters));
         let parameter_state = Arc::new(ParameterState::new(Arc::clone(deriver.manifest())));
         Compiled { parameters, deriver, definition_index, parameter_state }
@@ -119,6 +120,7 @@ pub struct Gateway {
     pub limits: RequestLimits,
     /// What becomes of content that breaks the rules.
     pub policy: Policy,
+    board_policy: Arc<BoardPolicy>,
     writers: Arc<Writers>,
     clock: Arc<dyn Clock>,
     /// How long a use case plans anew when others are faster.
@@ -134,7 +136,8 @@ impl Gateway {
         limits: RequestLimits,
         writing: WriterSettings,
     ) -> std::result::Result<Gateway, StoreError> {
-        let Compiled { parameters, deriver, definition_index, parameter_state } = Compiled::of(&definitions);
+        let Compiled { parameters, deriver, definition_index, parameter_state } =
+            Compiled::of(&definitions, &Arc::default());
         let derive: Arc<dyn Derive> = Arc::<Deriver>::clone(&deriver);
         let writers = Writers::start(&database, derive, &clock, writing)?;
         let (policy, writers, patience) = (Policy::default(), Arc::new(writers), writing.deadline);
@@ -148,6 +151,7 @@ impl Gateway {
             database,
             limits,
             policy,
+            board_policy: Arc::default(),
             writers,
             clock,
             patience,
@@ -160,10 +164,18 @@ impl Gateway {
         Gateway { policy, ..self }
     }
 
+    /// The same gateway with other agreements about reports and holds.
+    #[must_use]
+    pub fn with_board_policy(self, board_policy: BoardPolicy) -> Gateway {
+        let definitions = Arc::clone(&self.definitions);
+        Gateway { board_policy: Arc::new(board_policy), ..self }.with_definitions(definitions)
+    }
+
     /// The same gateway with other definitions, by which the writers make rows from here on.
     #[must_use]
     pub fn with_definitions(&self, definitions: Arc<Definitions>) -> Gateway {
-        let Compiled { parameters, deriver, definition_index, parameter_state } = Compiled::of(&definitions);
+        let Compiled { parameters, deriver, definition_index, parameter_state } =
+            Compiled::of(&definitions, &self.board_policy);
         self.writers.derive_by(Arc::<Deriver>::clone(&deriver));
         Gateway { definitions, parameters, deriver, definition_index, parameter_state, ..self.clone() }
     }
@@ -245,10 +257,11 @@ enum Planned<T> {
 pub async fn reindex(
     definitions: &Definitions,
     database: &Database,
+    board_policy: &BoardPolicy,
     progress: &(dyn Fn(Stage, u64, u64) + Sync),
 ) -> std::result::Result<u64, StoreError> {
     let parameters = Arc::new(Parameters::compile(definitions));
-    let derive: Arc<dyn Derive> = Arc::new(Deriver::new(definitions, &parameters));
+    let derive: Arc<dyn Derive> = Arc::new(Deriver::new(definitions, &parameters, Arc::new(board_policy.clone())));
     store::reindex(database, &derive, progress).await
 }
 

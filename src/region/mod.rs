@@ -4,10 +4,8 @@ mod bed_status;
 mod overlay;
 mod projection;
 mod same;
-mod validity;
 
 pub use bed_status::BedStatus;
 pub use overlay::{laid_over, without_derived};
 pub use projection::project;
 pub use same::is_same_location;
-pub use validity::{Durations, Validity};

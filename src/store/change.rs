@@ -188,6 +188,10 @@ pub enum Refusal {
         asked: i64,
         now: i64,
     },
+    /// The bed would be kept longer than a bed may be: until later than this, in milliseconds since 1970.
+    HoldTooLong {
+        latest: i64,
+    },
     /// The counts of this ward are made from its beds.
     CountsAreDerived,
     /// The bed, a Location's logical id, is not free.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::fhir::json::Json;
 
+use super::board::BoardPolicy;
 use super::parameter_state::Manifest;
 
 /// Computes the rows; the layers above know how (`search`, `region`), the writer asks for them when it meets old content.
@@ -18,8 +19,8 @@ pub trait Derive: Send + Sync {
     /// Whether two contents of one resource say the same: apart from what the server writes, and from when it was so.
     fn is_same(&self, rtype: &str, left: &Json, right: &Json) -> bool;
 
-    /// How long, in milliseconds, a report of a ward's beds or counts is believed. `facility` is where the ward belongs.
-    fn validity(&self, ward: &str, facility: Option<&str>, source: Source) -> i64;
+    /// What the region has agreed on about reports and holds.
+    fn board_policy(&self) -> &BoardPolicy;
 
     /// The parameters of which rows are made.
     fn manifest(&self) -> &Arc<Manifest>;

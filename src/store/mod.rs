@@ -28,8 +28,8 @@ mod stamp;
 mod writer;
 
 pub use board::{
-    AHEAD, BedCount, BedOnBoard, Board, BoardReport, Boarded, LocationKind, WardOnBoard, WardReport, boards_of,
-    location_kind,
+    BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, LocationKind, Validity, WardOnBoard, WardReport,
+    boards_of, lapsed_holds, location_kind,
 };
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,

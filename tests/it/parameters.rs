@@ -11,8 +11,8 @@ use kakehashi::fhir::resource::Text;
 use kakehashi::profile::{Definitions, Settings, SourceFile};
 use kakehashi::search::Parameters;
 use kakehashi::store::{
-    Action, Database, Derive, Derived, Draft, Expect, Manifest, Method, Sql, Step, StoreError, Unit, WriterSettings,
-    Writers, secret,
+    Action, BoardPolicy, Database, Derive, Derived, Draft, Expect, Manifest, Method, Sql, Step, StoreError, Unit,
+    WriterSettings, Writers, secret,
 };
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn noted(id: &str, note: &str) -> Value {
 }
 
 async fn reindex_by(app: &TestApp, definitions: &Definitions) {
-    exchange::reindex(definitions, &app.gateway.database, &|_, _, _| {}).await.unwrap();
+    exchange::reindex(definitions, &app.gateway.database, &BoardPolicy::default(), &|_, _, _| {}).await.unwrap();
 }
 
 /// 400, naming the parameter and what to do.
@@ -163,10 +163,11 @@ async fn a_reindex_that_is_cut_off_leaves_parameters_refused(app: &TestApp) {
     let (another_process, definitions) = (Database::open(&app.database_url).await.unwrap(), by_description());
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let tell = |_, done, _| told.send(done).unwrap_or_default();
+    let policy = BoardPolicy::default();
     tokio::select! {
         biased;
         done = heard.recv() => assert!(done.is_some_and(|done| done > 0)),
-        done = exchange::reindex(&definitions, &another_process, &tell) => panic!("it was to be cut off: {done:?}"),
+        done = exchange::reindex(&definitions, &another_process, &policy, &tell) => panic!("it was to be cut off: {done:?}"),
     }
     drop(another_process);
     refused(app.get("Location?place-note=海").await);
@@ -187,7 +188,8 @@ async fn a_reindex_ends_when_somebody_writes_by_other_definitions(app: &TestApp)
         assert!(heard.recv().await.is_some());
         app.put("Location/late", &noted("late", "海")).await.expect(201);
     };
-    let (done, ()) = tokio::join!(exchange::reindex(&definitions, &another_process, &tell), writing);
+    let policy = BoardPolicy::default();
+    let (done, ()) = tokio::join!(exchange::reindex(&definitions, &another_process, &policy, &tell), writing);
     assert!(matches!(done, Err(StoreError::OtherDefinitions)), "{done:?}");
     app.site.renew(by_description());
     refused(app.get("Location?place-note=海").await);
@@ -215,7 +217,7 @@ async fn a_gateway_that_was_forgotten_makes_no_half_index(app: &TestApp) {
 
 async fn a_draft_made_by_older_definitions_is_made_anew(app: &TestApp) {
     let parameters = Arc::new(Parameters::compile(&app.gateway.definitions));
-    let deriver: Arc<dyn Derive> = Arc::new(Deriver::new(&app.gateway.definitions, &parameters));
+    let deriver: Arc<dyn Derive> = Arc::new(Deriver::new(&app.gateway.definitions, &parameters, Arc::default()));
     let clock: Arc<dyn kakehashi::clock::Clock> = Arc::new(SystemClock);
     let writers = Writers::start(&app.gateway.database, deriver, &clock, WriterSettings::default()).unwrap();
     let key = ResourceKey { rtype: ResourceType::known("Location"), id: ResourceId::parse("a").unwrap() };

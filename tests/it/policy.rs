@@ -273,7 +273,14 @@ async fn odd_shapes_let_in_break_nothing(app: &TestApp) {
     ]});
     bed["partOf"] = json!({"reference": format!("Location/{long}")});
     open.put("Location/bed", &bed).await.expect(201);
-    kakehashi::exchange::reindex(&open.gateway.definitions, &open.gateway.database, &|_, _, _| ()).await.unwrap();
+    kakehashi::exchange::reindex(
+        &open.gateway.definitions,
+        &open.gateway.database,
+        &kakehashi::store::BoardPolicy::default(),
+        &|_, _, _| (),
+    )
+    .await
+    .unwrap();
 }
 
 #[test]

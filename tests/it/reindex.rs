@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use kakehashi::exchange;
-use kakehashi::store::{Connection, Sql};
+use kakehashi::store::{BoardPolicy, Connection, Sql};
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, identified, location};
@@ -99,7 +99,9 @@ pub async fn fill(app: &TestApp) {
 }
 
 pub async fn reindex(app: &TestApp) -> u64 {
-    exchange::reindex(&app.gateway.definitions, &app.gateway.database, &|_, _, _| {}).await.unwrap()
+    exchange::reindex(&app.gateway.definitions, &app.gateway.database, &BoardPolicy::default(), &|_, _, _| {})
+        .await
+        .unwrap()
 }
 
 async fn damaged_rows_are_right_again_after_a_reindex(app: &TestApp) {
@@ -218,8 +220,6 @@ pub fn bed(id: &str, status: &str) -> Value {
     let mut bed: Value = serde_json::from_str(include_str!("../../docs/examples/bed-status.json")).unwrap();
     bed["id"] = json!(id);
     bed["identifier"][0]["value"] = json!(format!("2719000001-W01-{id}"));
-    // When it was so is when it is written.
-    bed["extension"].as_array_mut().unwrap().retain(|extension| !extension["url"].as_str().unwrap().ends_with("as-of"));
     bed["operationalStatus"] = json!({"system": "http://terminology.hl7.org/CodeSystem/v2-0116", "code": status});
     bed
 }

@@ -1,6 +1,7 @@
 //! Bed reports: what hospitals' systems say of many beds at once, whichever way it came in.
 
 mod current;
+mod lapse;
 mod plan;
 mod report;
 

@@ -7,7 +7,7 @@ use crate::exchange::Gateway;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::store::{self, AHEAD, BedOnBoard, Boarded, Connection, LocationKind, WardReport};
+use crate::store::{self, BedOnBoard, Boarded, Connection, Derive, LocationKind, WardReport};
 
 use super::{BedName, BedReport, BedRow};
 
@@ -60,7 +60,7 @@ impl Gateway {
     fn plan_row(&self, row: &BedRow, bed: String, boards: &Boarded) -> Result<Planned> {
         let Some(found) = boards.beds.get(&bed) else { return Err(not_a_bed(&bed)) };
         let (now, as_of) = (self.now(), row.as_of.unwrap_or_else(|| self.now()));
-        if as_of.0 > now.0 + AHEAD {
+        if as_of.0 > now.0 + self.deriver.board_policy().ahead {
             return Err(Error::in_future(as_of, now));
         }
         if let Some(stored) = found.as_of.filter(|stored| *stored > as_of.0) {
@@ -164,7 +164,7 @@ impl ReportPlan {
     }
 
     /// What is true of wards besides the changes. A ward whose beds are all reported at one moment is reported as a whole.
-    pub fn wards(&self, report: &BedReport, now: Instant) -> Vec<WardReport> {
+    pub fn wards(&self, report: &BedReport, now: Instant, ahead: i64) -> Vec<WardReport> {
         let mut wards: BTreeMap<&str, BTreeMap<i64, Vec<&Planned>>> = BTreeMap::new();
         for row in self.rows.iter().flatten() {
             wards.entry(&row.ward).or_default().entry(row.as_of.0).or_default().push(row);
@@ -182,7 +182,7 @@ impl ReportPlan {
                 told.push(WardReport { ward: ward.to_owned(), expected, beds, as_of, source: report.source });
             }
         }
-        let as_of = report.still_true_as_of.unwrap_or(now).min(Instant(now.0 + AHEAD)).0;
+        let as_of = report.still_true_as_of.unwrap_or(now).min(Instant(now.0 + ahead)).0;
         told.extend(self.still_true.iter().map(|(ward, beds)| WardReport {
             ward: ward.clone(),
             expected: None,

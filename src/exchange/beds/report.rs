@@ -9,7 +9,9 @@ use crate::exchange::{self, Gateway, origin, settle};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::json::{Json, Limits, Object, parse, to_compact};
 use crate::fhir::outcome::{CANONICAL, Issue, IssueCode};
-use crate::store::{self, Action, BoardReport, Expect, Method, Refusal, Step, StepResult, Unit, UnitError, Version};
+use crate::store::{
+    self, Action, BoardReport, Derive, Expect, Method, Refusal, Step, StepResult, Unit, UnitError, Version,
+};
 
 use super::plan::{Planned, ReportPlan};
 use super::{BedReport, ReportAnswer, RowDone};
@@ -30,7 +32,7 @@ impl Gateway {
             let rows = plan.rows.into_iter().map(|row| Err(row.err().unwrap_or_else(not_alone))).collect();
             return Ok(exchange::Planned::Done(ReportAnswer { rows, already_taken: false }));
         }
-        let wards = plan.wards(report, self.now());
+        let wards = plan.wards(report, self.now(), self.deriver.board_policy().ahead);
         let of = plan.of(report).filter(|_| !wards.is_empty());
         let unit = Unit {
             steps,

@@ -5,14 +5,9 @@ use std::collections::BTreeMap;
 use crate::fhir::id::ResourceKey;
 
 use super::super::change::{Method, Refusal};
-use super::super::derived::{Bed, Derive, Projection, Source, Task, Ward};
+use super::super::derived::{Bed, Projection, Source, Task, Ward};
+use super::policy::BoardPolicy;
 use super::ward::{BedState, Hold, Reported, Slice, WardState};
-
-/// How long an accepted bed is kept where the task does not say, in milliseconds.
-const HOLD: i64 = 4 * 60 * 60 * 1000;
-
-/// How far ahead of the gateway's a sender's clock may be, in milliseconds.
-pub const AHEAD: i64 = 5 * 60 * 1000;
 
 /// What a unit tells of wards at once, besides its steps.
 #[derive(Clone, Debug)]
@@ -59,7 +54,7 @@ pub(in super::super) struct Boards<'a> {
     pub place_wards: BTreeMap<String, Place>,
     /// For whom a referral asks, by its logical id.
     pub needs: BTreeMap<String, (Option<String>, Option<bool>)>,
-    derive: &'a dyn Derive,
+    policy: &'a BoardPolicy,
     undo: BTreeMap<String, Option<WardState>>,
 }
 
@@ -71,13 +66,13 @@ pub(in super::super) struct Place {
 }
 
 impl<'a> Boards<'a> {
-    pub fn new(derive: &'a dyn Derive) -> Boards<'a> {
+    pub fn new(policy: &'a BoardPolicy) -> Boards<'a> {
         Boards {
             wards: BTreeMap::new(),
             hold_wards: BTreeMap::new(),
             place_wards: BTreeMap::new(),
             needs: BTreeMap::new(),
-            derive,
+            policy,
             undo: BTreeMap::new(),
         }
     }
@@ -170,7 +165,7 @@ impl<'a> Boards<'a> {
         };
         let known = old.as_ref().and_then(|(known, _)| *known);
         let changed = old.as_ref().is_none_or(|(_, old)| old.standing != bed.standing) || !same_status(touch);
-        let reported = match moment_of(bed.as_of, known, changed, touch)? {
+        let reported = match moment_of(bed.as_of, known, changed, touch, self.policy.ahead)? {
             Some(as_of) => Some(self.reported(&to, as_of, touch.source)),
             // Left as fresh as it was, also in another ward.
             None => known,
@@ -215,15 +210,15 @@ impl<'a> Boards<'a> {
 
     /// A ward that is written: its counts, and what its beds inherit.
     fn ward(&mut self, touch: &Touch<'_>, ward: &Ward) -> Result<(), Refusal> {
-        let (derive, facility) = (self.derive, ward.facility_id.clone());
-        let validity = |source| derive.validity(touch.id, facility.as_deref(), source);
+        let (policy, facility) = (self.policy, ward.facility_id.clone());
+        let validity = |source| policy.validity(touch.id, facility.as_deref(), source);
         let state = self.state(touch.id);
         if !ward.vacancies.is_empty() && !state.beds.is_empty() {
             return Err(Refusal::CountsAreDerived);
         }
         let mut posted: Vec<Slice> = ward.vacancies.iter().map(|vacancy| Slice::posted(vacancy, validity)).collect();
         for slice in &mut posted {
-            if let Some(asked) = slice.as_of.filter(|asked| *asked > touch.now + AHEAD && !touch.as_given) {
+            if let Some(asked) = slice.as_of.filter(|asked| *asked > touch.now + policy.ahead && !touch.as_given) {
                 return Err(Refusal::InFuture { asked, now: touch.now });
             }
             let same = |old: &&Slice| (&old.sex, old.isolation) == (&slice.sex, slice.isolation);
@@ -284,7 +279,11 @@ impl<'a> Boards<'a> {
             None if was_accepted && same_place(touch) => return Ok(()),
             _ => (touch.now, None),
         };
-        let until = until.or(old_until).unwrap_or(touch.now + HOLD);
+        let until = until.or(old_until).unwrap_or(touch.now + self.policy.hold);
+        let latest = touch.now + self.policy.longest_hold;
+        if until > latest && old_until != Some(until) && !touch.as_given {
+            return Err(Refusal::HoldTooLong { latest });
+        }
         if let Some((ward, hold)) = &standing {
             self.release(ward, &hold.task_id);
         }
@@ -328,7 +327,7 @@ impl<'a> Boards<'a> {
 
     fn reported(&self, ward: &str, as_of: i64, source: Source) -> Reported {
         let facility = self.wards.get(ward).and_then(|state| state.facility_id.as_deref());
-        let validity = self.derive.validity(ward, facility, source);
+        let validity = self.policy.validity(ward, facility, source);
         Reported { as_of, valid_until: as_of.saturating_add(validity), source }
     }
 }
@@ -360,12 +359,13 @@ fn moment_of(
     known: Option<Reported>,
     changed: bool,
     touch: &Touch<'_>,
+    ahead: i64,
 ) -> Result<Option<i64>, Refusal> {
     let Some(asked) = asked else {
         // A write without a moment is made now; a patch says something of the status only where it changes it.
         return Ok((touch.method != Method::Patch || changed).then_some(touch.now));
     };
-    if asked > touch.now + AHEAD && !touch.as_given {
+    if asked > touch.now + ahead && !touch.as_given {
         return Err(Refusal::InFuture { asked, now: touch.now });
     }
     match known {

@@ -34,7 +34,7 @@ impl<'a> Boards<'a> {
         overlay: &mut Overlay<'_>,
         derive: &'a dyn Derive,
     ) -> Result<Boards<'a>, StoreError> {
-        let (mut boards, mut wanted) = (Boards::new(derive), Wanted::default());
+        let (mut boards, mut wanted) = (Boards::new(derive.board_policy()), Wanted::default());
         for unit in units {
             for step in &unit.steps {
                 let rtype = step.key.rtype.as_str();
@@ -64,7 +64,7 @@ impl<'a> Boards<'a> {
         ids: &BTreeSet<String>,
         derive: &'a dyn Derive,
     ) -> Result<Boards<'a>, StoreError> {
-        let mut boards = Boards::new(derive);
+        let mut boards = Boards::new(derive.board_policy());
         boards.wards = wards(connection, ids).await?;
         Ok(boards)
     }

@@ -5,14 +5,18 @@
 //! is checked by that write, so that of two gateways one is told to try again: nobody decides by a board that has moved.
 
 mod apply;
+mod lapse;
 mod load;
 mod plan;
+mod policy;
 mod rows;
 mod view;
 mod ward;
 
-pub use apply::{AHEAD, BoardReport, WardReport};
+pub use apply::{BoardReport, WardReport};
 pub(super) use apply::{Boards, Touch};
+pub use lapse::lapsed_holds;
 pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind};
+pub use policy::{BoardPolicy, Validity};
 pub use view::{Board, Count as BedCount, boards_of};
 pub(super) use ward::Slice;

@@ -82,6 +82,6 @@ fn posted(text: &WardText, derive: &dyn Derive) -> Result<Vec<Slice>, StoreError
     let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
         .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
     let Projection::Ward(ward) = derive.project("Location", &tree) else { return Ok(Vec::new()) };
-    let validity = |source| derive.validity(&text.id, ward.facility_id.as_deref(), source);
+    let validity = |source| derive.board_policy().validity(&text.id, ward.facility_id.as_deref(), source);
     Ok(ward.vacancies.iter().map(|vacancy| Slice::posted(vacancy, validity)).collect())
 }

@@ -1,6 +1,9 @@
 //! Beds that are kept for accepted admissions.
 
 use futures_util::future::join_all;
+use kakehashi::access::Caller;
+use kakehashi::clock::{Clock, SystemClock};
+use kakehashi::fhir::instant::Instant;
 use kakehashi::store::WriterSettings;
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ use super::city::{CANONICAL, bed, build, extension};
 use super::counts::{counts, posted, ward_with};
 use crate::app::TestApp;
 use crate::both;
+use crate::region_searches::region::SetClock;
 
 both!(
     an_accepted_bed_is_reserved_until_the_patient_comes,
@@ -16,6 +20,8 @@ both!(
     a_task_that_ends_gives_its_bed_back,
     counts_that_a_ward_posts_are_held_on_top,
     sixty_four_tasks_race_for_ten_beds,
+    a_hold_runs_out_by_itself,
+    a_hold_is_no_longer_than_agreed,
     two_gateways_race_for_one_bed,
 );
 
@@ -113,6 +119,48 @@ async fn counts_that_a_ward_posts_are_held_on_top(app: &TestApp) {
     ended["statusReason"] = json!({"text": "理由"});
     app.put("Task/t1", &ended).await.expect(200);
     assert_eq!(free_and_reserved(app).await, (1, -1), "what the hospital posted, which says nothing of reserved ones");
+}
+
+fn until(task: &mut Value, moment: Instant) {
+    let moment = json!(moment.to_fhir());
+    task["extension"].as_array_mut().unwrap().push(extension("hold-until", ("valueDateTime", moment)));
+}
+
+async fn a_hold_runs_out_by_itself(app: &TestApp) {
+    let clock = SetClock::at(SystemClock.now());
+    let app = app.at(clock.clone()).await;
+    let watcher = Caller::gateway("test");
+    build(&app, &["U", "U", "U"]).await;
+    assert_eq!(accept(&app, "t1", "b0").await, 201);
+    let mut short = task("t2", "accepted", Some("w"));
+    until(&mut short, Instant(clock.now().0 + 10 * 60_000));
+    app.put("Task/t2", &short).await.expect(201);
+    assert_eq!(app.gateway.lapse_holds(&watcher).await.unwrap(), 0);
+    assert_eq!(free_and_reserved(&app).await, (1, 2));
+    clock.advance(11);
+    // Two gateways look at the same time.
+    let other = TestApp::on(&app.database_url, WriterSettings::default()).await.at(clock.clone()).await;
+    let (one, two) = tokio::join!(app.gateway.lapse_holds(&watcher), other.gateway.lapse_holds(&watcher));
+    assert!(one.unwrap() + two.unwrap() >= 1);
+    assert_eq!(free_and_reserved(&app).await, (2, 1));
+    let lapsed = app.get("Task/t2").await.expect(200);
+    assert_eq!((&lapsed["status"], &lapsed["meta"]["versionId"]), (&json!("accepted"), &json!("2")));
+    assert_eq!(lapsed["businessStatus"]["coding"][0]["code"], "hold-expired", "{lapsed}");
+    let mut noted = lapsed.clone();
+    noted["note"] = json!([{"text": "電話で確認中"}]);
+    app.put("Task/t2", &noted).await.expect(200);
+    assert_eq!(free_and_reserved(&app).await, (2, 1), "an edit does not take it again");
+    clock.advance(240);
+    assert_eq!(app.gateway.lapse_holds(&watcher).await.unwrap(), 1, "four hours where nobody said");
+    assert_eq!(app.get("Task/t1").await.expect(200)["businessStatus"]["coding"][0]["code"], "hold-expired");
+}
+
+async fn a_hold_is_no_longer_than_agreed(app: &TestApp) {
+    build(app, &["U"]).await;
+    let mut long = task("t", "accepted", Some("b0"));
+    until(&mut long, Instant(app.gateway.now().0 + 25 * 3_600_000));
+    app.put("Task/t", &long).await.expect_refusal(422);
+    assert_eq!(free_and_reserved(app).await, (1, 0));
 }
 
 fn outcome(statuses: &[u16]) -> (usize, usize) {

@@ -136,7 +136,7 @@ async fn put(app: &TestApp, world: &mut World, resource: &Value) {
     let answer = app.put(&path, resource).await;
     let answer = if answer.status == 405 { app.post(rtype, resource).await } else { answer };
     if rtype == "Location" && [409, 422].contains(&answer.status) {
-        // A report older than what is stored, or counts of a ward that has beds.
+        // A report older than what is stored or of a time to come, or counts of a ward that has beds.
         assert!(
             answer.text.contains("より新しい報告") || answer.text.contains("病床の状態から計算"),
             "{}",
