@@ -45,10 +45,26 @@ pub struct Config {
     pub board_policy: BoardPolicy,
     /// Days that a row of the outbox is kept.
     pub outbox_days: u32,
+    pub mllp: MllpConfig,
+    /// Days that a dead letter is kept.
+    pub dead_letter_days: u32,
+}
+
+/// How HL7 v2 comes in.
+#[derive(Clone, Debug)]
+pub struct MllpConfig {
+    pub listen: Option<SocketAddr>,
+    pub senders: Option<PathBuf>,
+    /// Certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub client_ca: Option<PathBuf>,
+    pub connections: usize,
+    pub message_bytes: usize,
+    pub idle: Duration,
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 33] = [
+pub const SETTINGS: [(&str, &str, &str); 42] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -90,6 +106,15 @@ pub const SETTINGS: [(&str, &str, &str); 33] = [
     ("refuse_unmatched", "false", "refuse resources that no profile rule matches, of types that have rules"),
     ("refuse_unknown_extensions", "false", "refuse extensions without a loaded definition"),
     ("refuse_unknown_profiles", "false", "refuse meta.profile values that are not loaded"),
+    ("mllp_listen", "", "address and port to listen on for HL7 v2 by MLLP; empty: none"),
+    ("mllp_senders", "", "TOML file of the HL7 v2 senders, with their beds (docs/hl7v2.md)"),
+    ("mllp_tls_cert", "", "PEM file of the server's certificate and its chain; empty: MLLP without TLS"),
+    ("mllp_tls_key", "", "PEM file of its key"),
+    ("mllp_tls_client_ca", "", "PEM file of the authorities of client certificates, which clients then have to show"),
+    ("mllp_max_connections", "1024", "MLLP connections at a time; one address has a quarter of them at most"),
+    ("mllp_max_message_bytes", "1048576", "bytes of an HL7 v2 message"),
+    ("mllp_idle_seconds", "3600", "time without a message after which an MLLP connection is closed"),
+    ("hl7_dead_letter_days", "30", "days for which HL7 v2 messages that could not be applied are kept"),
 ];
 
 /// A setting that is wrong.
@@ -172,6 +197,8 @@ impl Reader {
             },
             board_policy: self.board_policy(),
             outbox_days: self.parse("outbox_days", 7),
+            mllp: self.mllp(),
+            dead_letter_days: self.parse("hl7_dead_letter_days", 30),
         };
         self.check(&config);
         if self.errors.is_empty() { Ok(config) } else { Err(self.errors) }
@@ -205,6 +232,38 @@ impl Reader {
             hold: minutes(self.parse("hold_minutes", 240)),
             longest_hold: minutes(self.parse("max_hold_minutes", 1_440)),
         }
+    }
+
+    fn mllp(&mut self) -> MllpConfig {
+        let address = self.path("mllp_listen").map(|text| text.display().to_string());
+        let listen = address.and_then(|text| match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                self.errors.push(ConfigError(format!("mllp_listen: the value {text:?} does not fit")));
+                None
+            }
+        });
+        let tls = match (self.path("mllp_tls_cert"), self.path("mllp_tls_key")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                self.errors.push(ConfigError("mllp_tls_cert, mllp_tls_key: both or neither".into()));
+                None
+            }
+        };
+        MllpConfig {
+            listen,
+            senders: self.path("mllp_senders"),
+            tls,
+            client_ca: self.path("mllp_tls_client_ca"),
+            connections: self.parse("mllp_max_connections", 1024),
+            message_bytes: self.parse("mllp_max_message_bytes", 1 << 20),
+            idle: Duration::from_secs(self.parse("mllp_idle_seconds", 3600)),
+        }
+    }
+
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        Some(self.parse(name, String::new())).filter(|text| !text.is_empty()).map(PathBuf::from)
     }
 
     fn refuse_unknown(&mut self) {
@@ -282,6 +341,22 @@ impl Reader {
         );
         expect(board.hold <= board.longest_hold, "hold_minutes: must not exceed max_hold_minutes");
         expect(config.outbox_days > 0, "outbox_days: at least 1");
+        expect(config.dead_letter_days > 0, "hl7_dead_letter_days: at least 1");
+        let mllp = &config.mllp;
+        expect(
+            mllp.listen.is_none_or(|address| address.ip().is_loopback())
+                || mllp.client_ca.is_some()
+                || config.insecure_open,
+            "mllp_listen: this address can be reached from other machines, and anybody could report beds. Ask for client \
+             certificates (mllp_tls_client_ca), use a loopback address, or say insecure_open (--insecure-open) if you mean it",
+        );
+        expect(
+            mllp.client_ca.is_none() || mllp.tls.is_some(),
+            "mllp_tls_client_ca: needs mllp_tls_cert and mllp_tls_key",
+        );
+        expect(mllp.listen.is_none() || mllp.senders.is_some(), "mllp_listen: needs mllp_senders, the file of senders");
+        expect(mllp.connections > 0, "mllp_max_connections: at least 1");
+        expect(mllp.message_bytes >= 1024, "mllp_max_message_bytes: at least 1024");
     }
 }
 
@@ -310,6 +385,20 @@ mod tests {
         assert_eq!((config.policy.of("Patient"), config.policy.of("Basic")), (Enforcement::Warn, Enforcement::Off));
         assert_eq!(load(&[]).unwrap().policy, Policy::default());
         assert_eq!(load(&[("validation", "loose"), ("validation_by_type", "Basic")]).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn mllp_from_other_machines_needs_client_certificates() {
+        let senders = ("mllp_senders", "senders.toml");
+        assert!(load(&[("mllp_listen", "127.0.0.1:2575"), senders]).is_ok());
+        assert_eq!(load(&[("mllp_listen", "127.0.0.1:2575")]).unwrap_err().len(), 1);
+        assert_eq!(load(&[("mllp_listen", "0.0.0.0:2575"), senders]).unwrap_err().len(), 1);
+        let tls = [("mllp_tls_cert", "c.pem"), ("mllp_tls_key", "k.pem"), ("mllp_tls_client_ca", "ca.pem")];
+        let all = [[("mllp_listen", "0.0.0.0:2575"), senders].as_slice(), &tls].concat();
+        assert!(load(&all).is_ok());
+        assert_eq!(load(&tls[..1]).unwrap_err().len(), 1);
+        assert_eq!(load(&tls[2..]).unwrap_err().len(), 1);
+        assert_eq!(load(&[("mllp_listen", "here")]).unwrap_err().len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod demo;
 mod files;
+mod hl7;
 mod import;
 mod profiles;
 mod reindex;
@@ -55,6 +56,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Make every derived table anew from the version log, while gateways go on serving.
     Reindex,
+    /// HL7 v2: send messages for trying out, look after those that could not be applied.
+    Hl7(hl7::Hl7Args),
     /// Write a synthetic region as NDJSON.
     Demo(demo::DemoArgs),
 }
@@ -71,6 +74,9 @@ pub struct Common {
     /// Folder of definitions [default: ./fhir-profiles, else those built in]
     #[arg(long, global = true, value_name = "DIR")]
     profiles: Option<PathBuf>,
+    /// TOML file of the HL7 v2 senders, with their beds
+    #[arg(long, global = true, value_name = "FILE")]
+    mllp_senders: Option<PathBuf>,
     /// Log filter [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
@@ -84,6 +90,7 @@ impl Common {
         let mut flags = Vec::new();
         flags.extend(self.database_url.clone().map(|value| ("database_url", value)));
         flags.extend(self.profiles.as_ref().map(|value| ("profiles", value.display().to_string())));
+        flags.extend(self.mllp_senders.as_ref().map(|value| ("mllp_senders", value.display().to_string())));
         flags.extend(self.log.clone().map(|value| ("log", value)));
         let format = |format| if format == LogFormat::Json { "json" } else { "text" };
         flags.extend(self.log_format.map(|value| ("log_format", format(value).to_owned())));
@@ -122,6 +129,7 @@ pub fn run() -> ExitCode {
             Command::Profiles(args) => profiles::run(&cli.common, args),
             Command::Import(args) => import::run(&cli.common, args).await,
             Command::Reindex => reindex::run(&cli.common).await,
+            Command::Hl7(args) => hl7::run(&cli.common, args).await,
             Command::Demo(args) => demo::run(args),
         };
         done.unwrap_or_else(|code| code)

@@ -1,4 +1,5 @@
-//! SIGHUP: the folder of definitions is read again while requests are answered. All or nothing.
+//! SIGHUP: the folder of definitions and the file of senders are read again while requests are answered. Each is taken whole
+//! or not at all.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::definitions;
 use crate::http::Site;
+use crate::intake::hl7v2::Senders;
 use crate::profile::{LoadError, Settings};
 
 use super::warn_of_missing;
@@ -30,11 +32,14 @@ impl Hangups {
 
     /// Reloads at each signal. Ends only when the terminal is gone at which the program was started: then SIGHUP means
     /// what it says.
-    pub async fn reload(mut self, site: Site, folder: Option<PathBuf>, settings: Settings) {
+    pub async fn reload(mut self, site: Site, folder: Option<PathBuf>, settings: Settings, senders: Option<PathBuf>) {
         let Some(signals) = &mut self.signals else { return std::future::pending().await };
         while signals.recv().await.is_some() {
             if self.attended && !std::io::stdin().is_terminal() {
                 return;
+            }
+            if let Some(senders) = &senders {
+                reload_senders(&site, senders);
             }
             match &folder {
                 Some(folder) => reload(&site, folder, settings).await,
@@ -63,6 +68,19 @@ async fn reload(site: &Site, folder: &Path, settings: Settings) {
             }
             let problems = errors.len();
             tracing::error!(folder = %folder.display(), problems, "nothing is reloaded: the old definitions stay in force");
+        }
+    }
+}
+
+fn reload_senders(site: &Site, path: &Path) {
+    match Senders::load(path) {
+        Ok(senders) => {
+            site.renew_senders(senders);
+            tracing::info!(file = %path.display(), "senders reloaded");
+        }
+        Err(errors) => {
+            errors.iter().for_each(|reason| tracing::error!(reason, "a sender is refused"));
+            tracing::error!(file = %path.display(), "the senders are not reloaded: the old ones stay in force");
         }
     }
 }

@@ -18,9 +18,10 @@ use crate::exchange::{BedName, BedReport, Gateway};
 use crate::fhir::id::ResourceId;
 use crate::fhir::json::{Json, to_compact};
 use crate::http::{self, App, FHIR_PATH, Site};
-use crate::store;
+use crate::store::{self, KeepingDays};
 
 use super::files::Item;
+use super::hl7::{self, Listening};
 use super::import::take_in_all;
 use super::reload::Hangups;
 use super::{Common, failed, load_definitions, open_migrated, progress, warn_of_missing};
@@ -39,6 +40,9 @@ pub struct ServeArgs {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Address and port to listen on for HL7 v2 by MLLP [default: none]
+    #[arg(long, value_name = "ADDR")]
+    mllp_listen: Option<SocketAddr>,
     /// FHIR base address that links carry [default: the request's own]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -51,6 +55,7 @@ impl ServeArgs {
     fn flags(&self) -> Vec<(&'static str, String)> {
         let mut flags = Vec::new();
         flags.extend(self.listen.map(|value| ("listen", value.to_string())));
+        flags.extend(self.mllp_listen.map(|value| ("mllp_listen", value.to_string())));
         flags.extend(self.base_url.clone().map(|value| ("base_url", value)));
         flags.extend(self.insecure_open.then(|| ("insecure_open", "true".to_owned())));
         flags
@@ -68,14 +73,23 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     if args.demo {
         load_demo(&Arc::new(gateway.clone()), &plan).await?;
     }
-    announce(&config, address, args.demo);
-    let site = Site::new(App::new(Arc::new(gateway.clone()), config.base_url.as_deref(), config.body_timeout));
+    let app = App::new(Arc::new(gateway.clone()), config.base_url.as_deref(), config.body_timeout);
+    let site = Site::new(match &config.mllp.senders {
+        Some(path) => app.with_senders(hl7::senders(path)?),
+        None => app,
+    });
+    let mllp = Listening::start(&config, &site).await?;
+    announce(&config, address, args.demo, mllp.as_ref());
     let heart = args.demo.then(|| tokio::spawn(beat(site.clone(), plan)));
-    let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), config.outbox_days);
+    let days = KeepingDays { outbox: config.outbox_days, dead_letters: config.dead_letter_days };
+    let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), days);
     let house = tokio::spawn(house);
     let holds = tokio::spawn(watch_holds(site.clone()));
-    let reloads = hangups.reload(site.clone(), folder, config.strictness);
+    let reloads = hangups.reload(site.clone(), folder, config.strictness, config.mllp.senders.clone());
     http::serve(listener, http::router(site), stop_signal(reloads)).await;
+    if let Some(mllp) = mllp {
+        mllp.stop().await;
+    }
     end(house, "housekeeping").await;
     end(holds, "the watch over holds").await;
     if let Some(heart) = heart {
@@ -128,12 +142,15 @@ async fn end(task: tokio::task::JoinHandle<()>, name: &str) {
 }
 
 /// Tells where to look. Whoever started the server may have stopped listening: that is no reason to end.
-fn announce(config: &Config, address: SocketAddr, demo: bool) {
+fn announce(config: &Config, address: SocketAddr, demo: bool, mllp: Option<&Listening>) {
     let base = config.base_url.clone().unwrap_or_else(|| format!("http://{address}{FHIR_PATH}"));
     let mut text = format!(
         "Kakehashi serves FHIR R4 at {base}\n\
          No access rules are configured: every caller has every role. For trying out only.\n"
     );
+    if let Some(mllp) = mllp {
+        text.push_str(&format!("HL7 v2 comes in by MLLP at {}\n", mllp.address));
+    }
     if demo {
         text.push_str("Look at:\n");
         for path in SIGHTS {

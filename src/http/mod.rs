@@ -24,6 +24,7 @@ use axum::routing::get;
 
 use crate::exchange::Gateway;
 use crate::fhir::json::Json;
+use crate::intake::hl7v2::{Desk, Senders};
 use crate::profile::Definitions;
 
 pub use server::serve;
@@ -39,19 +40,41 @@ pub struct App {
     pub base_url: Option<Arc<str>>,
     /// How long a request's body may take to come.
     pub body_timeout: Duration,
+    /// Who sends HL7 v2.
+    pub senders: Arc<Senders>,
     capability: Arc<Json>,
 }
 
 impl App {
     pub fn new(gateway: Arc<Gateway>, base_url: Option<&str>, body_timeout: Duration) -> App {
         let capability = Arc::new(capability::statement(&gateway));
-        App { gateway, base_url: base_url.map(|url| url.trim_end_matches('/').into()), body_timeout, capability }
+        let base_url = base_url.map(|url| url.trim_end_matches('/').into());
+        App { gateway, base_url, body_timeout, senders: Arc::default(), capability }
+    }
+
+    /// The same with senders of HL7 v2.
+    #[must_use]
+    pub fn with_senders(&self, senders: Senders) -> App {
+        let (gateway, capability) = (Arc::clone(&self.gateway), Arc::clone(&self.capability));
+        App {
+            gateway,
+            capability,
+            senders: Arc::new(senders),
+            base_url: self.base_url.clone(),
+            body_timeout: self.body_timeout,
+        }
+    }
+
+    /// What HL7 v2 messages are taken in with.
+    pub fn desk(&self) -> Desk {
+        Desk { gateway: Arc::clone(&self.gateway), senders: Arc::clone(&self.senders) }
     }
 
     fn with_definitions(&self, definitions: Arc<Definitions>) -> App {
         let gateway = Arc::new(self.gateway.with_definitions(definitions));
         let capability = Arc::new(capability::statement(&gateway));
-        App { gateway, capability, base_url: self.base_url.clone(), body_timeout: self.body_timeout }
+        let (base_url, senders) = (self.base_url.clone(), Arc::clone(&self.senders));
+        App { gateway, capability, base_url, senders, body_timeout: self.body_timeout }
     }
 }
 

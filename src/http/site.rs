@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::intake::hl7v2::Senders;
 use crate::profile::Definitions;
 
 use super::App;
@@ -25,7 +26,16 @@ impl Site {
 
     /// Answers requests from here on by these definitions.
     pub fn renew(&self, definitions: Arc<Definitions>) {
-        let renewed = Arc::new(self.now().with_definitions(definitions));
+        self.replace(self.now().with_definitions(definitions));
+    }
+
+    /// Takes HL7 v2 in from here on by this list of senders.
+    pub fn renew_senders(&self, senders: Senders) {
+        self.replace(self.now().with_senders(senders));
+    }
+
+    fn replace(&self, renewed: App) {
+        let renewed = Arc::new(renewed);
         let before = std::mem::replace(&mut *self.app.write().unwrap_or_else(PoisonError::into_inner), renewed);
         // Outside the lock: it may be the last to hold a whole set of definitions.
         drop(before);

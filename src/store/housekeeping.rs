@@ -1,4 +1,4 @@
-//! What has to go in time: rows of the outbox past their keeping time. Only `serve` does this.
+//! What has to go in time: rows of the outbox and dead letters past their keeping time. Only `serve` does this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 
 use super::connection::{Connection, Database};
+use super::dead_letter::sweep_letters;
 use super::error::StoreError;
 use super::reindex::transact;
 use super::resource::Number;
@@ -19,10 +20,21 @@ const CHUNK: i64 = 5000;
 /// Time between two chunks, in which writers have the database to themselves.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How many days things are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepingDays {
+    pub outbox: u32,
+    pub dead_letters: u32,
+}
+
 /// Tidies up at once and then every hour, until it is dropped.
-pub async fn keep_house(database: Database, clock: Arc<dyn Clock>, outbox_days: u32) {
+pub async fn keep_house(database: Database, clock: Arc<dyn Clock>, days: KeepingDays) {
     loop {
-        let before = clock.now().0.saturating_sub(i64::from(outbox_days) * DAY_MS);
+        let before = |days: u32| clock.now().0.saturating_sub(i64::from(days) * DAY_MS);
+        if let Err(error) = sweep_letters(&database, before(days.dead_letters)).await {
+            tracing::warn!(%error, "dead letters could not be swept");
+        }
+        let before = before(days.outbox);
         match sweep_outbox(&database, before).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "taken from the outbox past their keeping time"),

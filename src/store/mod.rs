@@ -7,6 +7,7 @@ mod cache;
 mod change;
 mod checkpoint;
 mod connection;
+mod dead_letter;
 mod derived;
 mod error;
 mod event;
@@ -35,13 +36,14 @@ pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };
 pub use connection::{Connection, Database};
+pub use dead_letter::{DeadLetter, LetterState, keep_letter, letter, letters, settle_letter, sweep_letters};
 pub use derived::{
     ANY_REFERENCE, Bed, DateRow, Derive, Derived, Double, Facility, Member, PositionRow, Projection, QuantityRow,
     Reference, Referral, Source, Standing, StringRow, Task, Token, Vacancy, Ward, parameter_id, system_id,
 };
 pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
-pub use housekeeping::{keep_house, sweep_outbox};
+pub use housekeeping::{KeepingDays, keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
 pub use parameter_state::{MadeParameter, Manifest, ParameterState, Whole};
 pub use reindex::{Stage, reindex};

@@ -80,8 +80,8 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn migrate_tells_what_it_did_and_then_that_nothing_is_left() {
     let folder = tempfile::tempdir().unwrap();
-    let first = run(&["migrate", "--database-url", &sqlite(folder.path())]);
     let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite")).unwrap().count();
+    let first = run(&["migrate", "--database-url", &sqlite(folder.path())]);
     assert_eq!((code(&first), text(&first.stdout).lines().count()), (0, all), "{}", text(&first.stdout));
     let second = run(&["migrate", "--database-url", &sqlite(folder.path())]);
     assert_eq!((code(&second), text(&second.stdout).as_str()), (0, "The schema is up to date.\n"));

@@ -6,11 +6,13 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use kakehashi::clock::SystemClock;
-use kakehashi::store::{Connection, Sql, keep_house, sweep_outbox};
+use kakehashi::store::{Connection, KeepingDays, Sql, keep_house, sweep_outbox};
 
 use crate::app::{TestApp, location};
 use crate::both;
 use crate::program::eventually;
+
+const DAYS: KeepingDays = KeepingDays { outbox: 7, dead_letters: 30 };
 
 both!(
     the_outbox_loses_what_is_past_its_keeping_time_and_nothing_else,
@@ -61,7 +63,7 @@ async fn the_outbox_loses_what_is_past_its_keeping_time_and_nothing_else(app: &T
 
 async fn housekeeping_begins_at_once_and_disturbs_no_writer(app: &TestApp) {
     old_rows(app, 30_000).await;
-    let house = tokio::spawn(keep_house(app.gateway.database.clone(), Arc::new(SystemClock), 7));
+    let house = tokio::spawn(keep_house(app.gateway.database.clone(), Arc::new(SystemClock), DAYS));
     let mut written = 0;
     while written < 40 || outbox(app).await.first().is_some_and(|seq| *seq < 0) {
         written += 1;

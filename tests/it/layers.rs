@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module and those it may use. A module stands below all that it uses, so the table itself has no circle.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("fhir", &[]),
     ("access", &[]),
     ("clock", &["fhir"]),
@@ -17,10 +17,11 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("search", &["definitions", "error", "fhir", "profile", "store"]),
     ("region", &["error", "fhir", "profile", "search", "store"]),
     ("exchange", &["access", "clock", "error", "fhir", "profile", "region", "search", "store"]),
+    ("intake", &["access", "error", "exchange", "fhir", "store"]),
     ("demo", &["fhir"]),
     ("config", &["exchange", "profile", "store"]),
     ("telemetry", &["config"]),
-    ("http", &["access", "error", "exchange", "fhir", "profile", "search", "store"]),
+    ("http", &["access", "error", "exchange", "fhir", "intake", "profile", "search", "store"]),
     (
         "cli",
         &[
@@ -33,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "exchange",
             "fhir",
             "http",
+            "intake",
             "profile",
             "store",
             "telemetry",
@@ -41,8 +43,15 @@ const LAYERS: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries with one home.
-const HOMES: [(&str, &str); 5] =
-    [("diesel", "store"), ("diesel_async", "store"), ("axum", "http"), ("hyper_util", "http"), ("clap", "cli config")];
+const HOMES: [(&str, &str); 7] = [
+    ("diesel", "store"),
+    ("diesel_async", "store"),
+    ("axum", "http"),
+    ("hyper_util", "http"),
+    ("clap", "cli config"),
+    ("hl7kit", "intake"),
+    ("encoding_rs", "intake"),
+];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -26,6 +26,7 @@ mod fhirpath_suite;
 mod fuzz;
 mod general;
 mod history;
+mod hl7v2;
 mod hostile;
 mod hostile_rules;
 mod housekeeping;

@@ -1,5 +1,6 @@
 //! Bed reports: what hospitals' systems say of many beds at once, whichever way it came in.
 
+mod before;
 mod current;
 mod lapse;
 mod plan;

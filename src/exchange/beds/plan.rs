@@ -102,7 +102,7 @@ impl Gateway {
     }
 
     /// The location that is named so.
-    async fn find_location(&self, connection: &mut Connection, name: &BedName) -> Result<String> {
+    pub(super) async fn find_location(&self, connection: &mut Connection, name: &BedName) -> Result<String> {
         let (system, value) = match name {
             BedName::Id(id) => return Ok(id.to_string()),
             BedName::Identifier { system, value } => (system, value),

@@ -1,7 +1,7 @@
 //! Beds: reports of many at once, counts, freshness, holds.
 
 mod bed_status;
-mod city;
+pub mod city;
 mod counts;
 mod holds;
 mod report;

@@ -10,6 +10,7 @@
 //! for it, and it would be a transaction of its own.
 
 mod bed_status;
+mod hl7;
 mod inputs;
 pub mod json_schema;
 mod terminology;
@@ -189,6 +190,32 @@ static OPERATIONS: &[Operation] = &[
         affects_state: false,
         media: &[],
         run: |app, call| Box::pin(json_schema::answer(app, call)),
+    },
+    Operation {
+        name: "hl7-dead-letters",
+        on: On::Only(&[]),
+        system: GET_OR_POST,
+        on_type: NOT_THERE,
+        on_instance: NOT_THERE,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/hl7-dead-letters",
+        inputs: hl7::dead_letters::INPUTS,
+        bare: None,
+        affects_state: false,
+        media: &[],
+        run: |app, call| Box::pin(hl7::dead_letters::answer(app, call)),
+    },
+    Operation {
+        name: "hl7-replay",
+        on: On::Only(&[]),
+        system: POST,
+        on_type: NOT_THERE,
+        on_instance: NOT_THERE,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/hl7-replay",
+        inputs: hl7::replay::INPUTS,
+        bare: None,
+        affects_state: true,
+        media: &[],
+        run: |app, call| Box::pin(hl7::replay::answer(app, call)),
     },
 ];
 

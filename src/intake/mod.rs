@@ -1,0 +1,3 @@
+//! Ways in other than FHIR over HTTP. All of them join at `exchange`: one path, one set of rules.
+
+pub mod hl7v2;
