@@ -10,7 +10,7 @@ use crate::fhir::id::{ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 
 use super::audit::AuditChain;
-use super::board::{BoardReport, Boards, Touch};
+use super::board::{BoardCache, BoardReport, Boards, Touch};
 use super::change::{Action, Method, Refusal, Step, StepResult, Unit, UnitError};
 use super::connection::Connection;
 use super::derived::{Derive, Projection, Reference};
@@ -46,22 +46,28 @@ pub(super) async fn run(
     connection: &mut Connection,
     units: &[&Unit],
     chain: &AuditChain,
+    boards: &mut BoardCache,
     tools: &Tools<'_>,
 ) -> Result<Committed, StoreError> {
     let mut chain = chain.clone();
     connection.begin().await?;
-    let applied = apply(connection, units, &mut chain, tools).await;
+    let applied = apply(connection, units, &mut chain, boards, tools).await;
     let (outcomes, tx) = match applied {
         Ok(applied) => applied,
         Err(error) => {
+            boards.forget();
             connection.rollback().await;
             return Err(error);
         }
     };
     match connection.commit().await {
         Ok(()) => Ok(Committed { outcomes, chain, in_doubt: None }),
-        Err(StoreError::Unavailable(_)) if tx != 0 => Ok(Committed { outcomes, chain, in_doubt: Some(tx) }),
+        Err(StoreError::Unavailable(_)) if tx != 0 => {
+            boards.forget();
+            Ok(Committed { outcomes, chain, in_doubt: Some(tx) })
+        }
         Err(error) => {
+            boards.forget();
             connection.rollback().await;
             Err(error)
         }
@@ -72,13 +78,14 @@ async fn apply(
     connection: &mut Connection,
     units: &[&Unit],
     chain: &mut AuditChain,
+    boards: &mut BoardCache,
     tools: &Tools<'_>,
 ) -> Result<(Vec<Outcome>, i64), StoreError> {
     lock_conditions(connection, units).await?;
     let (mut outcomes, mut stamp) = (Vec::with_capacity(units.len()), None);
     let versions = units.iter().map(|unit| unit.steps.len()).sum();
     for segment in segments(units) {
-        segment_apply(connection, segment, versions, &mut stamp, &mut outcomes, chain, tools).await?;
+        segment_apply(connection, segment, versions, &mut stamp, &mut outcomes, (chain, boards), tools).await?;
     }
     Ok((outcomes, stamp.map_or(0, |stamp: Stamp| stamp.tx)))
 }
@@ -108,7 +115,7 @@ async fn segment_apply(
     versions: usize,
     stamp: &mut Option<Stamp>,
     outcomes: &mut Vec<Outcome>,
-    chain: &mut AuditChain,
+    (chain, kept): (&mut AuditChain, &mut BoardCache),
     tools: &Tools<'_>,
 ) -> Result<(), StoreError> {
     let keys: BTreeSet<&ResourceKey> = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key).collect();
@@ -129,7 +136,7 @@ async fn segment_apply(
         return Err(StoreError::Retry("another gateway wrote a version after the stamp was drawn".into()));
     }
     let mut overlay = Overlay::new(rows, tools.derive)?;
-    let mut boards = Boards::load(connection, units, &mut overlay, tools.derive).await?;
+    let mut boards = Boards::load(connection, units, &mut overlay, kept, tools.derive).await?;
     let (mut audited, mut digests) = (Vec::new(), Vec::new());
     for (unit, verdict) in units.iter().zip(verdicts) {
         let outcome = match verdict {
@@ -144,7 +151,9 @@ async fn segment_apply(
         outcomes.push(outcome);
     }
     remember(connection, digests, stamp).await?;
-    flush(connection, &mut overlay, &boards, audited, chain, stamp, tools.derive).await
+    flush(connection, &mut overlay, &mut boards, audited, chain, stamp, tools.derive).await?;
+    kept.keep(boards.wards);
+    Ok(())
 }
 
 /// Whether what planning found still holds.

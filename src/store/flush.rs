@@ -30,7 +30,7 @@ pub(super) struct Audited {
 pub(super) async fn flush(
     connection: &mut Connection,
     overlay: &mut Overlay<'_>,
-    boards: &Boards<'_>,
+    boards: &mut Boards<'_>,
     audited: Vec<Audited>,
     chain: &mut AuditChain,
     stamp: &mut Stamp,

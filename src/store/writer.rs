@@ -14,6 +14,7 @@ use crate::clock::Clock;
 
 use super::audit::AuditChain;
 use super::batch::{self, Outcome, Tools};
+use super::board::BoardCache;
 use super::cache::FOREIGN_CHANGES;
 use super::change::{StepResult, Unit, UnitError};
 use super::checkpoint;
@@ -92,6 +93,7 @@ impl Writers {
                 clock: Arc::clone(clock),
                 group: settings.group.max(1),
                 chain: AuditChain::start(),
+                boards: BoardCache::default(),
                 connection: None,
                 patience: settings.deadline,
                 data_version: None,
@@ -180,6 +182,8 @@ struct Writer {
     clock: Arc<dyn Clock>,
     group: usize,
     chain: AuditChain,
+    /// Boards as this writer left them.
+    boards: BoardCache,
     connection: Option<Connection>,
     /// How long the fate of a broken commit is asked after.
     patience: Duration,
@@ -286,7 +290,7 @@ impl Writer {
         let tools = Tools { derive: &*derive, clock: &*self.clock };
         let keys = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key);
         self.database.cache().inspect(|cache| cache.begin_batch(keys));
-        let ran = batch::run(&mut connection, units, &self.chain, &tools).await;
+        let ran = batch::run(&mut connection, units, &self.chain, &mut self.boards, &tools).await;
         self.database.cache().inspect(|cache| cache.end_batch());
         let committed = match ran {
             Ok(committed) => committed,

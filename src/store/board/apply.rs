@@ -55,7 +55,16 @@ pub(in super::super) struct Boards<'a> {
     /// For whom a referral asks, by its logical id.
     pub needs: BTreeMap<String, (Option<String>, Option<bool>)>,
     policy: &'a BoardPolicy,
-    undo: BTreeMap<String, Option<WardState>>,
+    undo: Undo,
+}
+
+/// How to undo one unit's part.
+#[derive(Default)]
+struct Undo {
+    /// The wards as they were, without their beds; `None`: there was none.
+    wards: BTreeMap<String, Option<WardState>>,
+    /// Ward, bed, and what stood there; in the order of the changes.
+    beds: Vec<(String, String, Option<BedState>)>,
 }
 
 /// Where a location lies that a task names.
@@ -73,19 +82,30 @@ impl<'a> Boards<'a> {
             place_wards: BTreeMap::new(),
             needs: BTreeMap::new(),
             policy,
-            undo: BTreeMap::new(),
+            undo: Undo::default(),
         }
     }
 
     pub fn begin_unit(&mut self) {
-        self.undo.clear();
+        self.undo = Undo::default();
     }
 
     pub fn roll_back(&mut self) {
-        for (id, state) in std::mem::take(&mut self.undo) {
-            match state {
-                Some(state) => drop(self.wards.insert(id, state)),
-                None => drop(self.wards.remove(&id)),
+        let Undo { wards, beds } = std::mem::take(&mut self.undo);
+        for (ward, id, old) in beds.into_iter().rev() {
+            let Some(state) = self.wards.get_mut(&ward) else { continue };
+            match old {
+                Some(old) => drop(state.beds.insert(id, old)),
+                None => drop(state.beds.remove(&id)),
+            }
+        }
+        for (id, old) in wards {
+            match (old, self.wards.get_mut(&id)) {
+                (Some(old), Some(state)) => {
+                    let beds = std::mem::take(&mut state.beds);
+                    *state = WardState { beds, ..old };
+                }
+                _ => drop(self.wards.remove(&id)),
             }
         }
     }
@@ -103,22 +123,37 @@ impl<'a> Boards<'a> {
         for ward in &report.wards {
             let new = self.reported(&ward.ward, ward.as_of, ward.source);
             let state = self.state(&ward.ward);
-            match &ward.beds {
+            state.derive();
+            let told = match &ward.beds {
                 None => state.report_all(new),
                 Some(beds) => {
-                    for id in beds {
-                        let fresher = state
-                            .beds
-                            .get(id)
-                            .is_some_and(|bed| state.effective(bed).is_none_or(|known| known.as_of < new.as_of));
-                        if fresher {
-                            state.tell(id, new);
-                        }
-                    }
-                    state.derive();
+                    let news = |id: &&String| state.beds.get(*id).is_some_and(|bed| state.is_news(bed, new));
+                    beds.iter().filter(news).cloned().collect()
                 }
+            };
+            for id in told {
+                let Some(bed) = self.state(&ward.ward).beds.get(&id).cloned() else { continue };
+                self.put_bed(&ward.ward, &id, Some(BedState { reported: Some(new), ..bed }));
             }
         }
+    }
+
+    /// Puts a bed on a board, or takes it away, so that [`Self::roll_back`] knows how to undo it.
+    fn put_bed(&mut self, ward: &str, id: &str, bed: Option<BedState>) {
+        let state = self.state(ward);
+        state.new_changes += 1;
+        state.stale = true;
+        let old = match bed {
+            Some(bed) => {
+                state.told.insert(id.to_owned());
+                state.beds.insert(id.to_owned(), bed)
+            }
+            None => {
+                state.told.remove(id);
+                state.beds.remove(id)
+            }
+        };
+        self.undo.beds.push((ward.to_owned(), id.to_owned(), old));
     }
 
     /// Applies a step.
@@ -183,28 +218,27 @@ impl<'a> Boards<'a> {
             isolation: bed.isolation,
             reported,
         };
-        if reported != known || state.beds.get(touch.id) != Some(&new) {
-            state.new_changes += 1;
-            state.told.insert(touch.id.to_owned());
-        }
-        if bed.operational_status.as_deref() == Some("O") {
+        let is_here = |hold: &Hold| hold.bed_id.as_deref() == Some(touch.id);
+        if bed.operational_status.as_deref() == Some("O") && state.holds.iter().any(is_here) {
             // The patient has come.
-            state.holds.retain(|hold| hold.bed_id.as_deref() != Some(touch.id));
+            state.holds.retain(|hold| !is_here(hold));
+            state.new_changes += 1;
+            state.stale = true;
         }
-        state.beds.insert(touch.id.to_owned(), new);
-        state.derive();
+        if reported != known || state.beds.get(touch.id) != Some(&new) {
+            self.put_bed(&to, touch.id, Some(new));
+        }
         Ok(())
     }
 
     fn leave(&mut self, ward: &str, bed: &str) {
-        let state = self.state(ward);
-        if state.beds.remove(bed).is_some() {
-            state.new_changes += 1;
+        if self.state(ward).beds.contains_key(bed) {
+            self.put_bed(ward, bed, None);
+            let state = self.state(ward);
             if state.beds.is_empty() {
                 // What was derived goes with the beds; counts are posted anew.
                 state.slices.clear();
             }
-            state.derive();
         }
     }
 
@@ -213,6 +247,7 @@ impl<'a> Boards<'a> {
         let (policy, facility) = (self.policy, ward.facility_id.clone());
         let validity = |source| policy.validity(touch.id, facility.as_deref(), source);
         let state = self.state(touch.id);
+        state.derive();
         if !ward.vacancies.is_empty() && !state.beds.is_empty() {
             return Err(Refusal::CountsAreDerived);
         }
@@ -243,7 +278,7 @@ impl<'a> Boards<'a> {
         if state.beds.is_empty() {
             state.slices = posted;
         }
-        state.derive();
+        state.stale = true;
         Ok(())
     }
 
@@ -294,6 +329,7 @@ impl<'a> Boards<'a> {
         let (sex, isolation) = need.and_then(|id| self.needs.get(id).cloned()).unwrap_or_default();
         let hold = Hold { task_id: touch.id.to_owned(), bed_id, sex, isolation, since, until };
         let state = self.state(&place.ward);
+        state.derive();
         if !state.has_room_for(&hold) && touch.as_given {
             return Ok(());
         }
@@ -305,7 +341,7 @@ impl<'a> Boards<'a> {
         }
         state.holds.push(hold);
         state.new_changes += 1;
-        state.derive();
+        state.stale = true;
         self.hold_wards.insert(touch.id.to_owned(), place.ward);
         Ok(())
     }
@@ -314,13 +350,13 @@ impl<'a> Boards<'a> {
         let state = self.state(ward);
         state.holds.retain(|hold| hold.task_id != task_id);
         state.new_changes += 1;
-        state.derive();
+        state.stale = true;
     }
 
     /// The ward, which [`Self::roll_back`] knows how to restore.
     fn state(&mut self, id: &str) -> &mut WardState {
-        if !self.undo.contains_key(id) {
-            self.undo.insert(id.to_owned(), self.wards.get(id).cloned());
+        if !self.undo.wards.contains_key(id) {
+            self.undo.wards.insert(id.to_owned(), self.wards.get(id).map(WardState::without_beds));
         }
         self.wards.entry(id.to_owned()).or_default()
     }

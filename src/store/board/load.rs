@@ -15,7 +15,8 @@ use super::super::error::StoreError;
 use super::super::overlay::Overlay;
 use super::super::sql::{Sql, Value};
 use super::apply::{Boards, Place};
-use super::ward::{BedState, Hold, Reported, Slice, Stored, WardState};
+use super::cache::BoardCache;
+use super::ward::{BedState, Hold, Reported, Slice, WardState};
 
 /// What a batch touches.
 #[derive(Default)]
@@ -32,6 +33,7 @@ impl<'a> Boards<'a> {
         connection: &mut Connection,
         units: &[&Unit],
         overlay: &mut Overlay<'_>,
+        cache: &mut BoardCache,
         derive: &'a dyn Derive,
     ) -> Result<Boards<'a>, StoreError> {
         let (mut boards, mut wanted) = (Boards::new(derive.board_policy()), Wanted::default());
@@ -54,7 +56,7 @@ impl<'a> Boards<'a> {
             let reported = unit.report.iter().flat_map(|report| &report.wards);
             wanted.wards.extend(reported.map(|ward| ward.ward.clone()));
         }
-        boards.fetch(connection, wanted).await?;
+        boards.fetch(connection, wanted, cache).await?;
         Ok(boards)
     }
 
@@ -65,7 +67,7 @@ impl<'a> Boards<'a> {
         derive: &'a dyn Derive,
     ) -> Result<Boards<'a>, StoreError> {
         let mut boards = Boards::new(derive.board_policy());
-        boards.wards = wards(connection, ids).await?;
+        boards.wards = wards(connection, ids, &mut BoardCache::default()).await?;
         Ok(boards)
     }
 
@@ -86,7 +88,12 @@ impl<'a> Boards<'a> {
         }
     }
 
-    async fn fetch(&mut self, connection: &mut Connection, mut wanted: Wanted) -> Result<(), StoreError> {
+    async fn fetch(
+        &mut self,
+        connection: &mut Connection,
+        mut wanted: Wanted,
+        cache: &mut BoardCache,
+    ) -> Result<(), StoreError> {
         if !wanted.tasks.is_empty() {
             for (task, ward) in tasks(connection, &wanted.tasks).await? {
                 wanted.wards.insert(ward.clone());
@@ -100,7 +107,7 @@ impl<'a> Boards<'a> {
             }
             wanted.wards.extend(self.place_wards.values().map(|place| place.ward.clone()));
         }
-        self.wards = wards(connection, &wanted.wards).await?;
+        self.wards = wards(connection, &wanted.wards, cache).await?;
         Ok(())
     }
 }
@@ -288,7 +295,11 @@ struct SliceRow {
 
 /// The boards of these wards, whether the wards are there or not. The board's own row is read first: what changes behind it
 /// is noticed when that row is written.
-async fn wards(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<BTreeMap<String, WardState>, StoreError> {
+async fn wards(
+    connection: &mut Connection,
+    ids: &BTreeSet<String>,
+    cache: &mut BoardCache,
+) -> Result<BTreeMap<String, WardState>, StoreError> {
     const WARDS: &str = "SELECT w.key, w.id, w.facility_id, w.admittable_sex, b.changes, b.as_of, b.valid_until, b.source \
          FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE w.id";
     const BEDS: &str = "SELECT key, id, ward_id, standing, admittable_sex, isolation, as_of, valid_until, source \
@@ -297,16 +308,22 @@ async fn wards(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<BT
          v.available, v.as_of, v.valid_until, v.source, v.held, v.newest \
          FROM ward w JOIN ward_vacancy v ON v.key = w.key WHERE w.id";
     let position = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let mut unknown = ids.clone();
     let mut found: BTreeMap<String, WardState> = ids.iter().map(|id| (id.clone(), WardState::default())).collect();
     for row in of_ids::<WardRow>(connection, WARDS, ids).await? {
         let Some(state) = found.get_mut(&row.id) else { continue };
+        let report = reported(row.as_of.filter(|as_of| *as_of > 0), row.valid_until, row.source);
+        match cache.take(&row.id, row.changes, report) {
+            Some(kept) => {
+                *state = kept;
+                unknown.remove(&row.id);
+            }
+            None => (state.report, state.stored.report, state.stored.changes) = (report, report, row.changes),
+        }
         (state.is_ward, state.key) = (true, Some(row.key));
         (state.facility_id, state.sex) = (row.facility_id, row.admittable_sex);
-        state.stored.changes = row.changes;
-        state.report = reported(row.as_of.filter(|as_of| *as_of > 0), row.valid_until, row.source);
-        state.stored.report = state.report;
     }
-    for row in of_ids::<BedRow>(connection, BEDS, ids).await? {
+    for row in of_ids::<BedRow>(connection, BEDS, &unknown).await? {
         let Some(state) = row.ward_id.and_then(|ward| found.get_mut(&ward)) else { continue };
         let bed = BedState {
             key: Some(row.key),
@@ -317,18 +334,19 @@ async fn wards(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<BT
         };
         state.beds.insert(row.id, bed);
     }
-    for row in of_ids::<SliceRow>(connection, SLICES, ids).await? {
+    for row in of_ids::<SliceRow>(connection, SLICES, &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
         state.stored.misplaced |= row.position != position(state.slices.len());
         state.slices.push(slice(row));
     }
-    for row in of_ids::<HoldRow>(connection, &format!("{HOLDS}ward_id"), ids).await? {
+    for row in of_ids::<HoldRow>(connection, &format!("{HOLDS}ward_id"), &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
         let HoldRow { task_id, bed_id, sex, isolation, since, until, .. } = row;
         state.holds.push(Hold { task_id, bed_id, sex, isolation, since, until });
     }
-    for state in found.values_mut() {
-        state.stored = Stored { holds: state.holds.clone(), slices: state.slices.clone(), ..state.stored.clone() };
+    for id in &unknown {
+        let Some(state) = found.get_mut(id) else { continue };
+        (state.stored.holds, state.stored.slices) = (state.holds.clone(), state.slices.clone());
     }
     Ok(found)
 }

@@ -5,6 +5,7 @@
 //! is checked by that write, so that of two gateways one is told to try again: nobody decides by a board that has moved.
 
 mod apply;
+mod cache;
 mod lapse;
 mod load;
 mod plan;
@@ -15,6 +16,7 @@ mod ward;
 
 pub use apply::{BoardReport, WardReport};
 pub(super) use apply::{Boards, Touch};
+pub(super) use cache::BoardCache;
 pub use lapse::lapsed_holds;
 pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind};
 pub use policy::{BoardPolicy, Validity};

@@ -10,17 +10,26 @@ use super::ward::{Hold, Reported, Slice, WardState};
 
 impl Boards<'_> {
     /// Writes what the batch made of the boards. `numbers` has the keys of the locations that it writes, by logical id.
-    pub async fn flush(&self, connection: &mut Connection, numbers: &HashMap<String, i64>) -> Result<(), StoreError> {
+    pub async fn flush(
+        &mut self,
+        connection: &mut Connection,
+        numbers: &HashMap<String, i64>,
+    ) -> Result<(), StoreError> {
         let mut rows = BoardRows::default();
-        for (id, state) in &self.wards {
+        for (id, state) in &mut self.wards {
+            state.derive();
             rows.holds(id, state);
             rows.beds(state, numbers);
             if let Some(key) = state.key.or_else(|| numbers.get(id).copied()).filter(|_| state.is_ward) {
+                state.key = Some(key);
                 rows.board(key, state);
                 rows.slices(key, state);
             }
         }
-        rows.write(connection).await
+        rows.write(connection).await?;
+        let settled = self.wards.values_mut().filter(|state| state.key.is_some());
+        settled.for_each(|state| state.settle(|id| numbers.get(id).copied()));
+        Ok(())
     }
 }
 

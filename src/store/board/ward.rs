@@ -79,6 +79,8 @@ pub(in super::super) struct WardState {
     pub stored: Stored,
     /// Beds whose own reports are to be written.
     pub told: BTreeSet<String>,
+    /// The counts are not made of the beds and holds that are there now.
+    pub stale: bool,
 }
 
 /// A board as it was loaded, without its beds.
@@ -105,37 +107,24 @@ impl WardState {
         covering.or(bed.reported)
     }
 
-    /// A report of everything at once. Where all of it is older, it alone says how fresh the ward is; else each bed that it
-    /// covers is told.
-    pub fn report_all(&mut self, new: Reported) {
+    /// A report of everything at once. Where all of it is older, it alone says how fresh the ward is; else the beds that it
+    /// covers are answered, to be told one by one.
+    pub fn report_all(&mut self, new: Reported) -> Vec<String> {
         let covers_all = self.beds.values().all(|bed| bed.reported.is_none_or(|own| own.as_of <= new.as_of));
         let covers_counts = self.slices.iter().all(|slice| slice.newest <= new.as_of);
         if self.report.is_some_and(|report| report.as_of >= new.as_of) {
-            return;
+            return Vec::new();
         }
         if covers_all && covers_counts {
             self.report = Some(new);
-            return;
+            return Vec::new();
         }
-        let covered: Vec<String> = self
-            .beds
-            .iter()
-            .filter(|(_, bed)| self.effective(bed).is_none_or(|known| known.as_of < new.as_of))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in covered {
-            self.tell(&id, new);
-        }
-        self.derive();
+        self.beds.iter().filter(|(_, bed)| self.is_news(bed, new)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Gives a bed a report of its own.
-    pub fn tell(&mut self, id: &str, new: Reported) {
-        if let Some(bed) = self.beds.get_mut(id) {
-            bed.reported = Some(new);
-            self.told.insert(id.to_owned());
-            self.new_changes += 1;
-        }
+    /// Whether a report says something later of the bed.
+    pub fn is_news(&self, bed: &BedState, new: Reported) -> bool {
+        self.effective(bed).is_none_or(|known| known.as_of < new.as_of)
     }
 
     /// The moment of a count that is believed now: its own, or that of a later report of the whole ward.
@@ -144,13 +133,53 @@ impl WardState {
         covering.map(|report| report.as_of).or(slice.as_of)
     }
 
-    /// Makes the counts anew. Wards without beds keep theirs, but for the holds.
+    /// Makes the counts anew where they are stale. Wards without beds keep theirs, but for the holds.
     pub fn derive(&mut self) {
+        if !self.stale {
+            return;
+        }
         let mut slices = if self.beds.is_empty() { self.posted() } else { self.counted() };
         for hold in &self.holds {
             self.reserve(&mut slices, hold);
         }
-        self.slices = slices;
+        (self.slices, self.stale) = (slices, false);
+    }
+
+    /// The same without its beds.
+    pub fn without_beds(&self) -> WardState {
+        let Self { is_ward, key, facility_id, sex, new_changes, report, holds, slices, stored, told, stale, beds: _ } =
+            self;
+        WardState {
+            is_ward: *is_ward,
+            key: *key,
+            facility_id: facility_id.clone(),
+            sex: sex.clone(),
+            new_changes: *new_changes,
+            report: *report,
+            beds: BTreeMap::new(),
+            holds: holds.clone(),
+            slices: slices.clone(),
+            stored: stored.clone(),
+            told: told.clone(),
+            stale: *stale,
+        }
+    }
+
+    /// Once it is written: what is there is what is stored.
+    pub fn settle(&mut self, number_of: impl Fn(&str) -> Option<i64>) {
+        for id in std::mem::take(&mut self.told) {
+            if let Some(bed) = self.beds.get_mut(&id) {
+                bed.key = bed.key.or_else(|| number_of(&id));
+            }
+        }
+        self.stored = Stored {
+            changes: Some(self.changes()),
+            report: self.report,
+            holds: self.holds.clone(),
+            slices: self.slices.clone(),
+            misplaced: false,
+        };
+        self.new_changes = 0;
     }
 
     /// Whether `hold` can be had besides those that stand.
