@@ -234,8 +234,9 @@ fn step_apply(
     let unchanged = matches!(result, StepResult::Unchanged(_));
     // By the clock by which freshness is judged, which PostgreSQL's may not be.
     let (id, now) = (step.key.id.as_str(), now.0);
-    let Unit { source, as_given, .. } = *unit;
-    let touched = boards.touch(&Touch { id, before: &before, after, method, source, unchanged, as_given, now });
+    let Unit { source, as_given, is_report, .. } = *unit;
+    let touched =
+        boards.touch(&Touch { id, before: &before, after, method, source, unchanged, as_given, is_report, now });
     Ok(touched.map(|()| result).map_err(|refusal| UnitError::Refused { step: index, refusal }))
 }
 

@@ -29,6 +29,9 @@ pub struct Unit {
     pub source: Source,
     /// States are taken as they are given: an accepted task for which no bed is left holds none, and is no conflict.
     pub as_given: bool,
+    /// The moments that the steps give beds are those of a report, and no moment that was laid over a bed and came back: what
+    /// is reported at the very moment that is stored is of that moment.
+    pub is_report: bool,
     pub origin: Origin,
 }
 

@@ -39,6 +39,7 @@ impl Gateway {
             digest: report.digest.clone(),
             report: of.map(|of| BoardReport { of, wards }),
             source: report.source,
+            is_report: true,
             origin: origin(caller),
             ..Unit::default()
         };

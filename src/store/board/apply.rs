@@ -42,6 +42,8 @@ pub(in super::super) struct Touch<'a> {
     pub unchanged: bool,
     /// See [`super::super::Unit::as_given`].
     pub as_given: bool,
+    /// See [`super::super::Unit::is_report`].
+    pub is_report: bool,
     /// The moment of the write.
     pub now: i64,
 }
@@ -406,7 +408,7 @@ fn moment_of(
     }
     match known {
         // Read, changed and written back with the moment that was laid over it.
-        Some(known) if known.as_of == asked => Ok(changed.then_some(touch.now)),
+        Some(known) if known.as_of == asked && !touch.is_report => Ok(changed.then_some(touch.now)),
         Some(known) if known.as_of > asked => {
             let resent = matches!(touch.before, Projection::Bed(before) if before.as_of == Some(asked));
             if touch.unchanged && resent { Ok(None) } else { Err(Refusal::Overtaken { stored: known.as_of }) }

@@ -11,6 +11,7 @@ both!(
     a_message_that_was_overtaken_changes_nothing_and_need_not_be_sent_again,
     of_a_transfer_the_bed_that_was_not_overtaken_is_still_told,
     two_gateways_apply_a_control_id_once,
+    messages_of_one_second_are_applied_as_they_come,
     a_clock_that_is_ahead_is_refused_past_a_tolerance,
     a_message_of_an_event_driven_sender_keeps_all_else_fresh,
 );
@@ -91,6 +92,20 @@ async fn two_gateways_apply_a_control_id_once(app: &TestApp) {
     assert!(answers.iter().all(|answer| answer.codes() == "AA"), "{answers:?}");
     let applied = answers.iter().filter(|answer| answer.error().is_empty()).count();
     assert_eq!((applied, version(app, "b0").await.as_str()), (1, "2"));
+}
+
+async fn messages_of_one_second_are_applied_as_they_come(app: &TestApp) {
+    city(app, &["U", "U"]).await;
+    let feed = Feed::start(app, &senders("")).await;
+    // Recorded some time ago, since the sender's clock is behind, or the network slow.
+    let time = ago(30);
+    for (number, status) in ["O", "H", "K", "U", "O"].iter().enumerate() {
+        let answer = feed.send(a20("b0", status, &number.to_string(), &time)).await;
+        assert_eq!((answer.codes().as_str(), answer.error().as_str()), ("AA", ""), "{number}");
+        assert_eq!(statuses(app, 2).await, format!("{status} U"), "{number}");
+    }
+    let next = feed.send(a20("b0", "H", "next", &ago(29))).await;
+    assert_eq!((next.error().as_str(), statuses(app, 2).await.as_str()), ("", "H U"));
 }
 
 async fn a_clock_that_is_ahead_is_refused_past_a_tolerance(app: &TestApp) {
