@@ -28,7 +28,7 @@ pub fn fill(url: &str, folder: &Path) {
 }
 
 const SENDERS: &str = "[[sender]]\nname = \"hosp\"\napplication = \"HIS\"\nfacility = \"HOSP\"\n\
-    [[sender.location]]\nbed = \"*\"\nidentifier = \"https://kakehashi.example/fhir/IdSystem/bed|2719000001-{bed}\"\n";
+    [[sender.location]]\nbed = \"*\"\nidentifier = \"https://kakehashi.example/fhir/IdSystem/bed|2719000001-W-{bed}\"\n";
 
 fn facility(number: usize) -> String {
     format!(
@@ -47,6 +47,6 @@ fn ward(number: usize) -> String {
 pub fn bed(number: usize, status: &str, as_of: &str) -> String {
     let ward = number / BEDS_OF_WARD;
     format!(
-        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["https://kakehashi.example/fhir/StructureDefinition/kh-bed"]}},"extension":[{{"url":"https://kakehashi.example/fhir/StructureDefinition/as-of","valueInstant":"{as_of}"}}],"identifier":[{{"system":"https://kakehashi.example/fhir/IdSystem/bed","value":"2719000001-{number}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"201号室 {number}床","mode":"instance","type":[{{"coding":[{{"system":"https://kakehashi.example/fhir/CodeSystem/location-role","code":"bed","display":"Bed"}}],"text":"病床"}}],"physicalType":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/location-physical-type","code":"bd","display":"Bed"}}],"text":"病床"}},"managingOrganization":{{"reference":"Organization/hosp"}},"partOf":{{"reference":"Location/ward-{ward}"}}}}"#
+        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["https://kakehashi.example/fhir/StructureDefinition/kh-bed"]}},"extension":[{{"url":"https://kakehashi.example/fhir/StructureDefinition/as-of","valueInstant":"{as_of}"}}],"identifier":[{{"system":"https://kakehashi.example/fhir/IdSystem/bed","value":"2719000001-W-{number}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"201号室 {number}床","mode":"instance","type":[{{"coding":[{{"system":"https://kakehashi.example/fhir/CodeSystem/location-role","code":"bed","display":"Bed"}}],"text":"病床"}}],"physicalType":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/location-physical-type","code":"bd","display":"Bed"}}],"text":"病床"}},"managingOrganization":{{"reference":"Organization/hosp"}},"partOf":{{"reference":"Location/ward-{ward}"}}}}"#
     )
 }
