@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kakehashi::store::parameter_id;
 use rusqlite::{Connection, params};
 
-use super::gateway::bed;
+use super::region::{BEDS_OF_WARD, bed};
 
 /// Beds that the writing benchmarks update.
 pub const BEDS: usize = 4_000;
@@ -25,10 +26,12 @@ pub fn write_rows(path: &Path, group: usize, time: Duration) -> f64 {
     let (started, mut done) = (Instant::now(), 0_usize);
     while started.elapsed() < time {
         let transaction = connection.transaction().expect("a transaction");
-        for n in 0..group {
+        // One bed of each client, as the gateway's clients send them.
+        let (own, round) = (BEDS / group, done / group);
+        for client in 0..group {
             seq += 1;
-            let number = (done + n) % BEDS;
-            update(&transaction, number, seq, &chain, (done + n) as u64);
+            let status = if (round / own).is_multiple_of(2) { 'O' } else { 'U' };
+            update(&transaction, (client * own + round % own) % BEDS, seq, &chain, status);
         }
         transaction.commit().expect("a commit");
         done += group;
@@ -36,7 +39,7 @@ pub fn write_rows(path: &Path, group: usize, time: Duration) -> f64 {
     done as f64 / started.elapsed().as_secs_f64()
 }
 
-fn update(connection: &Connection, number: usize, seq: i64, chain: &str, n: u64) {
+fn update(connection: &Connection, number: usize, seq: i64, chain: &str, status: char) {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         connection.prepare_cached(sql).expect("a statement").execute(values).expect("a row");
     };
@@ -46,8 +49,8 @@ fn update(connection: &Connection, number: usize, seq: i64, chain: &str, n: u64)
         .expect("a statement")
         .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
         .expect("the bed");
-    let status = if (n / BEDS as u64).is_multiple_of(2) { 'O' } else { 'U' };
-    let body = bed(number, status, n);
+    let body = bed(number, status);
+    let ward = format!("ward-{}", number / BEDS_OF_WARD);
     let code = status.to_string();
     run(
         "UPDATE resource SET version = ?, seq = ?, deleted = 0 WHERE key = ? AND version = ?",
@@ -59,13 +62,22 @@ fn update(connection: &Connection, number: usize, seq: i64, chain: &str, n: u64)
     );
     run("INSERT INTO outbox (seq, key, at) VALUES (?, ?, ?)", &[&seq, &key, &seq]);
     run(
-        "INSERT INTO bed (key, id, status, ward_id, operational_status, admittable_sex, isolation, as_of) VALUES (?, ?, 'active', 'hosp-01-w01', ?, 'any', NULL, ?) \
-         ON CONFLICT (key) DO UPDATE SET status = excluded.status, ward_id = excluded.ward_id, operational_status = excluded.operational_status, admittable_sex = excluded.admittable_sex, isolation = excluded.isolation, as_of = excluded.as_of",
-        &[&key, &id, &code, &seq],
+        "UPDATE index_token SET code = ? WHERE key = ? AND param = ? AND code IN ('H', 'O', 'U')",
+        &[&code, &key, &parameter_id("Location", "operational-status")],
     );
     run(
-        "INSERT INTO bed_status_event (seq, key, ward_id, operational_status, as_of, at) VALUES (?, ?, 'hosp-01-w01', ?, ?, ?)",
-        &[&seq, &key, &code, &seq, &seq],
+        "UPDATE bed SET operational_status = ?, as_of = ?, valid_until = ?, source = 'feed' WHERE key = ?",
+        &[&code, &seq, &seq, &key],
+    );
+    run("UPDATE ward_board SET changes = changes + 1 WHERE key = (SELECT key FROM ward WHERE id = ?)", &[&ward]);
+    run(
+        "UPDATE ward_vacancy SET occupied = ?, available = ?, as_of = ?, valid_until = ?, newest = ? \
+         WHERE key = (SELECT key FROM ward WHERE id = ?)",
+        &[&(seq % 50), &(seq % 50), &seq, &seq, &seq, &ward],
+    );
+    run(
+        "INSERT INTO bed_status_event (seq, key, ward_id, operational_status, as_of, at) VALUES (?, ?, ?, ?, ?, ?)",
+        &[&seq, &key, &ward, &code, &seq, &seq],
     );
     let hash = [7_u8; 32];
     run(

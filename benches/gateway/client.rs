@@ -97,8 +97,17 @@ pub fn get(path: &str) -> Vec<u8> {
 
 /// `PUT path` with a FHIR body; the answer is to be empty.
 pub fn put(path: &str, body: &str) -> Vec<u8> {
+    send("PUT", path, "application/fhir+json", body)
+}
+
+/// `POST path` with a body.
+pub fn post(path: &str, media: &str, body: &str) -> Vec<u8> {
+    send("POST", path, media, body)
+}
+
+fn send(method: &str, path: &str, media: &str, body: &str) -> Vec<u8> {
     format!(
-        "PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nPrefer: return=minimal\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\nPrefer: return=minimal\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -57,13 +57,3 @@ impl Drop for Process {
         self.child.wait().expect("ended");
     }
 }
-
-/// A bed of the benchmark's ward.
-pub fn bed(number: usize, status: char, moment: u64) -> String {
-    let display = if status == 'O' { "Occupied" } else { "Unoccupied" };
-    format!(
-        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["https://kakehashi.example/fhir/StructureDefinition/kh-bed"]}},"extension":[{{"url":"https://kakehashi.example/fhir/StructureDefinition/admittable-sex","valueCoding":{{"system":"https://kakehashi.example/fhir/CodeSystem/admittable-sex","code":"any","display":"Any"}}}},{{"url":"https://kakehashi.example/fhir/StructureDefinition/as-of","valueInstant":"2026-11-22T09:{:02}:{:02}+09:00"}}],"identifier":[{{"system":"https://kakehashi.example/fhir/IdSystem/bed","value":"2719000001-W01-B{number:05}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}","display":"{display}"}},"name":"201号室 {number}床","mode":"instance","type":[{{"coding":[{{"system":"https://kakehashi.example/fhir/CodeSystem/location-role","code":"bed","display":"Bed"}}],"text":"病床"}}],"physicalType":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/location-physical-type","code":"bd","display":"Bed"}}],"text":"病床"}},"managingOrganization":{{"reference":"Organization/hosp-01"}},"partOf":{{"reference":"Location/hosp-01-w01"}}}}"#,
-        moment / 60 % 60,
-        moment % 60,
-    )
-}

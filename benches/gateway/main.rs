@@ -1,6 +1,6 @@
 //! Whole-process benchmarks of the gateway against bare loops, in one run on one machine:
 //!
-//! `cargo bench --bench gateway -- [writes] [postgres] [reads] [start] [--seconds N] [--clients N]`
+//! `cargo bench --bench gateway -- [writes] [postgres] [snapshots] [reads] [start] [--seconds N] [--clients N]`
 //!
 //! Nothing named: all of it; `postgres` needs a server (`FSYNC=on tests/with-postgres cargo bench …`). Each figure is the
 //! middle one of several rounds in which the gateway and its bare loop take turns.
@@ -15,6 +15,8 @@ mod bare;
 mod client;
 mod gateway;
 mod measure;
+mod region;
+mod snapshots;
 
 use std::process::ExitCode;
 
@@ -72,6 +74,9 @@ fn main() -> ExitCode {
         }
         if plan.wants("postgres") {
             measure::postgres(&plan).await;
+        }
+        if plan.wants("snapshots") {
+            measure::snapshots(&plan).await;
         }
         if plan.wants("reads") {
             measure::reads(&plan).await;

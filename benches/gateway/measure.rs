@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::Plan;
 use super::bare::{self, BEDS};
 use super::client::{Load, get, load, put};
-use super::gateway::{Process, bed};
+use super::gateway::Process;
+use super::region::{bed, build};
 
 fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
@@ -21,15 +22,16 @@ fn write_request(clients: usize) -> impl Fn(usize, u64) -> Vec<u8> + Send + Sync
     move |client, n| {
         let number = (client * own + usize::try_from(n).unwrap_or(0) % own) % BEDS;
         let status = if (n / own as u64).is_multiple_of(2) { 'O' } else { 'U' };
-        put(&format!("/fhir/Location/bed-{number}"), &bed(number, status, n))
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, status))
     }
 }
 
 async fn fill(address: &str) {
+    build(address, BEDS).await;
     let per_client = BEDS / 50;
     let request = move |client: usize, n: u64| {
         let number = client * per_client + usize::try_from(n).unwrap_or(0) % per_client;
-        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'H', 0))
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'H'))
     };
     // Long enough that every client has gone round all its beds at least once.
     load(address, 50, Duration::from_secs(6), request).await;
@@ -110,6 +112,16 @@ pub async fn postgres(plan: &Plan) {
     println!("  grouping switched off: {single:.0}/s; ratio {:.1}", grouped / single);
 }
 
+/// Snapshots of whole sites on both databases.
+pub async fn snapshots(plan: &Plan) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+    super::snapshots::snapshots(plan, "SQLite", &url).await;
+    if let Ok(server) = std::env::var("KAKEHASHI_TEST_POSTGRES") {
+        super::snapshots::snapshots(plan, "PostgreSQL", &server).await;
+    }
+}
+
 /// Readers of the reading benchmark.
 const READERS: usize = 16;
 
@@ -122,7 +134,7 @@ pub async fn reads(plan: &Plan) {
     fill(&filled.address).await;
     drop(filled);
     let text = folder.path().join("text.json");
-    std::fs::write(&text, bed(1, 'O', 0)).expect("the text");
+    std::fs::write(&text, bed(1, 'O')).expect("the text");
     let this = std::env::current_exe().expect("this program");
     let gateway = Process::pinned(&url).await;
     let mut axum = Command::new("taskset")
@@ -166,10 +178,11 @@ pub async fn start(plan: &Plan) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
     let gateway = Process::start(&url, &[]).await;
+    build(&gateway.address, 100_000).await;
     let per_client = 100_000 / 64;
     let request = move |client: usize, n: u64| {
         let number = client * per_client + usize::try_from(n).unwrap_or(0) % per_client;
-        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'U', 0))
+        put(&format!("/fhir/Location/bed-{number}"), &bed(number, 'U'))
     };
     load(&gateway.address, 64, Duration::from_secs(40), request).await;
     drop(gateway);

@@ -20,14 +20,14 @@ both!(
     snapshots_at_a_time_leave_what_the_last_one_said,
 );
 
-fn bed(id: &str, status: &str) -> Value {
+pub fn bed(id: &str, status: &str) -> Value {
     json!({"name": "bed", "part": [
         {"name": "identifier", "valueIdentifier": {"system": BED_IDS, "value": bed_number(id)}},
         {"name": "status", "valueCode": status}
     ]})
 }
 
-fn parameters(list: Vec<Value>) -> Value {
+pub fn parameters(list: Vec<Value>) -> Value {
     json!({"resourceType": "Parameters", "parameter": list})
 }
 

@@ -4,4 +4,5 @@ mod bed_status;
 pub mod city;
 mod counts;
 mod holds;
+mod killed;
 mod report;
