@@ -1,4 +1,4 @@
-//! `kakehashi import`: files and folders of resources, Bundles and NDJSON.
+//! `kakehashi import`: files and folders of resources, Bundles and NDJSON; tables of beds (`import_csv`).
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::{Gateway, Imported};
 
 use super::files::{self, Item};
+use super::import_csv::{self, CsvArgs};
 use super::serve::start_gateway;
 use super::{Common, failed, progress};
 
@@ -22,9 +23,11 @@ const PROBLEMS_SHOWN: usize = 50;
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Files (.json: a resource or Bundle; .ndjson: one a line) and folders of them
+    /// Files (.json: a resource or Bundle; .ndjson: one a line; .csv: beds or ward counts) and folders of resources
     #[arg(required = true, value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    csv: CsvArgs,
 }
 
 /// What an import came to.
@@ -37,9 +40,19 @@ pub struct Report {
 
 pub async fn run(common: &Common, args: ImportArgs) -> Result<ExitCode, ExitCode> {
     let config = common.config(Vec::new())?;
+    let (tables, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.paths.iter().partition(|path| import_csv::is_table(path));
+    args.csv.check(!paths.is_empty(), tables.is_empty())?;
     let gateway = Arc::new(start_gateway(&config).await?);
+    if paths.is_empty() {
+        let code = import_csv::run(&gateway, &tables, &args.csv).await;
+        if let Ok(gateway) = Arc::try_unwrap(gateway) {
+            gateway.close().await;
+        }
+        return code;
+    }
     let mut found = Vec::new();
-    for path in &args.paths {
+    for path in paths {
         files::find(path, &mut found).map_err(|error| failed(&format!("{}: {error}", path.display())))?;
     }
     let bytes = found.iter().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum();

@@ -4,6 +4,7 @@ mod demo;
 mod files;
 mod hl7;
 mod import;
+mod import_csv;
 mod profiles;
 mod reindex;
 mod reload;
@@ -52,7 +53,7 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Look at the loaded profiles, and make files of them.
     Profiles(profiles::ProfilesArgs),
-    /// Take in resources, Bundles and NDJSON files; can be cut off and run again.
+    /// Take in resources, Bundles, NDJSON and CSV files; can be cut off and run again.
     Import(import::ImportArgs),
     /// Make every derived table anew from the version log, while gateways go on serving.
     Reindex,

@@ -38,10 +38,9 @@ use crate::store::{
 };
 
 pub use crate::region::BedStatus;
-pub use crate::store::Source;
-pub use crate::store::{BoardPolicy, Validity};
+pub use crate::store::{BoardPolicy, Source, Vacancy, Validity};
 pub use aside::aside;
-pub use beds::{BedName, BedReport, BedRow, ReportAnswer, RowDone};
+pub use beds::{BedName, BedReport, BedRow, CountReport, ReportAnswer, RowDone};
 pub use bundle::{EntryRequest, Verb, entry_requests};
 pub use definitions::DefinitionIndex;
 pub use deriver::Deriver;

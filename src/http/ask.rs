@@ -25,6 +25,8 @@ pub struct Ask {
     pub strict: bool,
     pub form: Form,
     pub media: Media,
+    /// What the body's Content-Type says of its characters.
+    pub charset: Option<String>,
     pub body: Bytes,
     pub language: Language,
     /// The server's own base, without `/` at its end.
@@ -251,6 +253,16 @@ fn fits(parameter: &str) -> bool {
         Some(("fhirversion", version)) => matches!(version.trim_matches('"'), "4.0" | "4.0.1"),
         _ => true,
     }
+}
+
+/// The `charset` of the Content-Type.
+pub fn read_charset(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let charset = |part: &str| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_owned())
+    };
+    value.split(';').skip(1).find_map(charset)
 }
 
 /// What an operation's body is: FHIR JSON, or one of the further media that the operation takes; else 415.

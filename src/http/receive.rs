@@ -22,10 +22,11 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 
 use super::answer::Answer;
 use super::ask::{
-    Ask, Conditions, Form, Media, check_acceptable, read_language, read_media, read_operation_media, read_prefer,
+    Ask, Conditions, Form, Media, check_acceptable, read_charset, read_language, read_media, read_operation_media,
+    read_prefer,
 };
 use super::gzip::{self, Unpackable};
-use super::interaction::operation::{find, json_schema};
+use super::interaction::operation::{find, own_form};
 use super::interaction::{check_method, check_type, dispatch, is_known, methods};
 use super::route::Route;
 use super::{App, FHIR_PATH, Site};
@@ -121,6 +122,7 @@ async fn handle(
         strict,
         form,
         media,
+        charset: read_charset(&parts.headers),
         body,
         language,
         base: base(app, &parts.headers),
@@ -145,17 +147,18 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
         Route::Operation(target, name) => read_operation_media(&parts.headers, verb, find(app, target, name)?.media()),
         _ => read_media(&parts.headers, verb, route.is_form_search()),
     };
-    if !matches!(media, Ok(Media::Form)) && !asks_for_schema(route, &parts.headers) {
+    if !matches!(media, Ok(Media::Form)) && !asks_for_own_form(route, &parts.headers) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;
     }
     Ok((verb, media?, is_packed(&parts.headers)?))
 }
 
-/// A JSON Schema has a media type of its own, which may be asked for by name.
-fn asks_for_schema(route: &Route, headers: &HeaderMap) -> bool {
+/// What an operation answers in a media type of its own may be asked for by that name.
+fn asks_for_own_form(route: &Route, headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    matches!(route, Route::Operation(_, name) if name == json_schema::NAME) && accept.contains(json_schema::MEDIA)
+    let Route::Operation(_, name) = route else { return false };
+    own_form(name).is_some_and(|media| accept.contains(media))
 }
 
 /// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never

@@ -2,10 +2,12 @@
 
 mod bed_status;
 mod overlay;
+mod posted;
 mod projection;
 mod same;
 
 pub use bed_status::BedStatus;
 pub use overlay::{laid_over, without_derived};
+pub use posted::with_counts;
 pub use projection::project;
 pub use same::is_same_location;

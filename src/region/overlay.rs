@@ -8,7 +8,7 @@ use crate::store::{BedCount, Board};
 
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
-fn url_of(name: &str) -> String {
+pub(super) fn url_of(name: &str) -> String {
     format!("{CANONICAL}/StructureDefinition/{name}")
 }
 
@@ -113,14 +113,14 @@ fn unknown() -> Json {
     object([("extension", vec![reason].into())])
 }
 
-fn number(value: i64) -> Json {
+pub(super) fn number(value: i64) -> Json {
     Json::Number(Number::from(value))
 }
 
-fn part(url: &str, member: &str, value: Json) -> Json {
+pub(super) fn part(url: &str, member: &str, value: Json) -> Json {
     object([("url", url.into()), (member, value)])
 }
 
-fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
+pub(super) fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
     Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
 }

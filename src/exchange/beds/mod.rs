@@ -1,6 +1,7 @@
 //! Bed reports: what hospitals' systems say of many beds at once, whichever way it came in.
 
 mod before;
+mod counts;
 mod current;
 mod lapse;
 mod plan;
@@ -10,7 +11,7 @@ use crate::error::Result;
 use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::region::BedStatus;
-use crate::store::Source;
+use crate::store::{Source, Vacancy};
 
 /// How a report names a bed, ward or facility.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +48,17 @@ pub struct BedReport {
     pub still_true: Vec<BedName>,
     /// When it was; `None`: now.
     pub still_true_as_of: Option<Instant>,
+}
+
+/// The counts of a ward without beds of its own, in the place of all that were posted before.
+#[derive(Clone, Debug)]
+pub struct CountReport {
+    pub ward: BedName,
+    /// The facility, a Location's logical id, in which the ward must lie.
+    pub within: Option<ResourceId>,
+    pub counts: Vec<Vacancy>,
+    /// Everything is judged, nothing is written.
+    pub dry_run: bool,
 }
 
 /// What became of a report.

@@ -103,6 +103,16 @@ impl Gateway {
 
     /// The location that is named so.
     pub(super) async fn find_location(&self, connection: &mut Connection, name: &BedName) -> Result<String> {
+        self.find_part(connection, name, None).await
+    }
+
+    /// The same; one with an identifier must be part of `whole`, where that is said.
+    pub(super) async fn find_part(
+        &self,
+        connection: &mut Connection,
+        name: &BedName,
+        whole: Option<&ResourceId>,
+    ) -> Result<String> {
         let (system, value) = match name {
             BedName::Id(id) => return Ok(id.to_string()),
             BedName::Identifier { system, value } => (system, value),
@@ -113,8 +123,9 @@ impl Gateway {
         };
         let query = percent_encoding::utf8_percent_encode(&token, percent_encoding::NON_ALPHANUMERIC);
         let rtype = ResourceType::known("Location");
-        let criteria = self.criteria(&rtype, &format!("identifier={query}")).await?;
-        let shown = format!("Location?identifier={token}");
+        let part_of = whole.map(|id| format!("&partof=Location/{id}")).unwrap_or_default();
+        let criteria = self.criteria(&rtype, &format!("identifier={query}{part_of}")).await?;
+        let shown = format!("Location?identifier={token}{part_of}");
         match store::matching_ids(connection, &criteria, 2).await?.as_slice() {
             [id] => Ok(id.to_string()),
             [] => Err(Error::not_found(&shown)),

@@ -3,6 +3,7 @@
 mod bed_status;
 pub mod city;
 mod counts;
+mod csv;
 mod holds;
 mod killed;
 mod report;

@@ -11,6 +11,7 @@
 
 mod bed_status;
 mod hl7;
+mod import_beds;
 mod inputs;
 pub mod json_schema;
 mod terminology;
@@ -179,6 +180,32 @@ static OPERATIONS: &[Operation] = &[
         run: |app, call| Box::pin(bed_status::answer(app, call)),
     },
     Operation {
+        name: "import-beds",
+        on: On::Only(&["Location"]),
+        system: NOT_THERE,
+        on_type: POST,
+        on_instance: POST,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/import-beds",
+        inputs: import_beds::INPUTS,
+        bare: None,
+        affects_state: true,
+        media: &[Media::Csv],
+        run: |app, call| Box::pin(import_beds::answer(app, call)),
+    },
+    Operation {
+        name: import_beds::TEMPLATE,
+        on: On::Only(&["Location"]),
+        system: NOT_THERE,
+        on_type: GET,
+        on_instance: NOT_THERE,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/import-beds-template",
+        inputs: &["kind"],
+        bare: None,
+        affects_state: false,
+        media: &[],
+        run: |app, call| Box::pin(import_beds::template(app, call)),
+    },
+    Operation {
         name: json_schema::NAME,
         on: On::Only(&["StructureDefinition"]),
         system: NOT_THERE,
@@ -302,6 +329,15 @@ pub fn find(app: &App, target: &Target, name: &str) -> Result<Offered> {
         }
     }
     found.ok_or_else(unknown_operation)
+}
+
+/// The media type in which an operation answers, where that is not FHIR JSON.
+pub fn own_form(name: &str) -> Option<&'static str> {
+    match name {
+        json_schema::NAME => Some(json_schema::MEDIA),
+        import_beds::TEMPLATE => Some("text/csv"),
+        _ => None,
+    }
 }
 
 /// Whether the path is an operation that writes.
