@@ -1,11 +1,13 @@
 //! The searches of the region at three sizes, on both databases:
 //!
-//! `cargo bench --bench search -- [sqlite] [postgres] [--beds 10000,100000,1500000] [--seconds N] [--folder F]`
+//! `cargo bench --bench search -- [sqlite] [postgres] [--beds 10000,100000,1500000] [--seconds N] [--folder F] [--sizes]`
 //!
 //! Nothing named: SQLite. PostgreSQL needs a server (`FSYNC=on tests/with-postgres cargo bench --bench search -- postgres`).
-//! Each size is a region of its own ([`region`]), filled once; `--folder` keeps SQLite's files for another run. For each
-//! question: latency at a steady 500 requests a second over all questions (open loop, 16 connections, from the moment a
-//! request is due), throughput at 16 clients, and that of the same SQL run bare.
+//! Each size is a region of its own ([`region`]), filled once; `--folder` keeps SQLite's files for another run, and
+//! PostgreSQL's databases are left where they are. For each question: latency at a steady 500 requests a second over all
+//! questions (open loop, 16 connections, from the moment a request is due), throughput at 16 clients, and as a share of
+//! what the same statements come to when they are run bare. `--sizes` tells what the index takes; `--seconds 0` measures
+//! nothing else.
 
 #![expect(
     clippy::expect_used,
@@ -13,15 +15,19 @@
     reason = "a benchmark that cannot go on ends, and it prints figures"
 )]
 
+mod bare;
 #[path = "../gateway/client.rs"]
 #[expect(dead_code, reason = "shared with the other benchmark")]
 mod client;
+mod fill;
 #[path = "../gateway/gateway.rs"]
 #[expect(dead_code, reason = "shared with the other benchmark")]
 mod gateway;
 mod measure;
 mod questions;
 mod region;
+mod size;
+mod steady;
 
 use std::path::PathBuf;
 
@@ -30,12 +36,14 @@ pub struct Plan {
     pub seconds: u64,
     pub beds: Vec<usize>,
     pub folder: Option<PathBuf>,
+    pub sizes: bool,
     pub wanted: Vec<String>,
 }
 
 impl Plan {
     fn read(mut arguments: impl Iterator<Item = String>) -> Plan {
-        let mut plan = Plan { seconds: 5, beds: vec![10_000, 100_000, 1_500_000], folder: None, wanted: Vec::new() };
+        let beds = vec![10_000, 100_000, 1_500_000];
+        let mut plan = Plan { seconds: 5, beds, folder: None, sizes: false, wanted: Vec::new() };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--seconds" => {
@@ -46,6 +54,7 @@ impl Plan {
                     plan.beds = sizes.split(',').filter_map(|size| size.parse().ok()).collect();
                 }
                 "--folder" => plan.folder = arguments.next().map(PathBuf::from),
+                "--sizes" => plan.sizes = true,
                 "--bench" => {}
                 other => plan.wanted.push(other.to_owned()),
             }
