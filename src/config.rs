@@ -64,7 +64,7 @@ pub struct MllpConfig {
 }
 
 /// Every setting by name, with its default and what it means: the source of `--help` and of the README's table.
-pub const SETTINGS: [(&str, &str, &str); 42] = [
+pub const SETTINGS: [(&str, &str, &str); 43] = [
     ("listen", "127.0.0.1:8080", "address and port to listen on"),
     ("database_url", "sqlite://kakehashi.db", "sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
     ("base_url", "", "FHIR base address that links carry; empty: the request's own"),
@@ -80,6 +80,7 @@ pub const SETTINGS: [(&str, &str, &str); 42] = [
     ("max_included", "1000", "resources that _include and _revinclude add to a page, at most"),
     ("max_search_rows", "200000", "index rows or resources that are looked at for a page of a search, at most"),
     ("max_search_ms", "5000", "milliseconds for which rows are looked at for a page of a search"),
+    ("max_sorted_rows", "20000", "rows that are sorted for a page, or counted to find where a search begins, at most"),
     ("slow_search_ms", "500", "milliseconds from which a search is told in the log, without its values; 0: never"),
     ("body_timeout_seconds", "30", "time for a request's body to arrive"),
     ("group_commit", "64", "writes that share one commit, at most; 1 switches grouping off"),
@@ -175,7 +176,7 @@ impl Reader {
                     examined: self.parse("max_search_rows", defaults.0.search.examined),
                     millis: self.parse("max_search_ms", defaults.0.search.millis),
                     included: self.parse("max_included", defaults.0.search.included),
-                    ..defaults.0.search
+                    whole: self.parse("max_sorted_rows", defaults.0.search.whole),
                 },
                 slow_search: Duration::from_millis(self.parse("slow_search_ms", 500)),
             },
@@ -331,6 +332,7 @@ impl Reader {
         expect(config.limits.default_page <= config.limits.page, "default_page: must not exceed max_page");
         expect(config.limits.search.examined >= 1_000, "max_search_rows: at least 1000");
         expect(config.limits.search.millis > 0, "max_search_ms: at least 1");
+        expect((100..=1_000_000).contains(&config.limits.search.whole), "max_sorted_rows: between 100 and 1000000");
         expect(config.writing.queue > 0, "write_queue: at least 1");
         let board = &config.board_policy;
         let validities = board.validity_of.values().chain([&board.validity]);

@@ -7,22 +7,20 @@ use diesel::Connection as _;
 use diesel::deserialize::FromSqlRow;
 use diesel::sql_types::Untyped;
 use diesel::sqlite::{Sqlite, SqliteConnection};
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::pooled_connection::ManagerConfig;
 use diesel_async::pooled_connection::bb8;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::FutureExt;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cache::Cache;
 use super::error::StoreError;
+use super::lease::{PostgresLease, SqliteLease};
+use super::pool;
 use super::sql::{Row, RowSet, Rows, Sql};
 
 /// Connections that may read at a time on SQLite: as many as there are threads that can run a query.
 const SQLITE_READERS: usize = 8;
-const POSTGRES_POOL: u32 = 24;
 /// How long a request waits for a connection before it is answered 503.
-const POOL_WAIT: Duration = Duration::from_secs(5);
+pub(super) const POOL_WAIT: Duration = Duration::from_secs(5);
 
 /// Where the data is.
 #[derive(Clone)]
@@ -53,11 +51,7 @@ impl Database {
             database.give_back(first);
             return Ok(Database::Sqlite(Arc::new(database)));
         }
-        let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(|url| connect_postgres(url).boxed());
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
-        let pool = bb8::Pool::builder().max_size(POSTGRES_POOL).connection_timeout(POOL_WAIT).build(manager).await;
-        pool.map(Database::Postgres).map_err(|error| StoreError::Unavailable(error.to_string()))
+        Ok(Database::Postgres(pool::open(url).await?))
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -83,18 +77,27 @@ impl Database {
                     None => database.establish()?,
                 };
                 let home = Some((Arc::clone(database), permit));
-                Ok(Connection(Inner::Sqlite(SqliteLease { connection: Some(connection), home })))
+                Ok(Connection::new(Inner::Sqlite(SqliteLease::new(connection, home))))
             }
             Database::Postgres(_) => self.postgres().await,
         }
+    }
+
+    /// A connection for reading, all of whose statements see what had been committed at the first of them.
+    pub async fn snapshot(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.reader().await?;
+        match &mut connection.inner {
+            Inner::Sqlite(lease) => lease.begin_reading()?,
+            Inner::Postgres(lease) => lease.begin_reading().await?,
+        }
+        Ok(connection)
     }
 
     /// A connection for a writer: on SQLite one of its own, outside the readers' pool.
     pub async fn writer(&self) -> Result<Connection, StoreError> {
         match self {
             Database::Sqlite(database) => {
-                let connection = Some(database.establish()?);
-                Ok(Connection(Inner::Sqlite(SqliteLease { connection, home: None })))
+                Ok(Connection::new(Inner::Sqlite(SqliteLease::new(database.establish()?, None))))
             }
             Database::Postgres(_) => self.postgres().await,
         }
@@ -105,22 +108,10 @@ impl Database {
             return Err(StoreError::Internal("not a PostgreSQL database".into()));
         };
         match pool.get_owned().await {
-            Ok(connection) => Ok(Connection(Inner::Postgres(Box::new(connection)))),
+            Ok(connection) => Ok(Connection::new(Inner::Postgres(PostgresLease::new(Box::new(connection))))),
             Err(error) => Err(StoreError::Unavailable(error.to_string())),
         }
     }
-}
-
-/// Statements here are points and short ranges of an index, or sets of at most some thousand rows. What planners hold in
-/// store for others makes them slow or unsteady: plans anew for each value, hashes of whole tables, compilation.
-async fn connect_postgres(url: &str) -> diesel::ConnectionResult<AsyncPgConnection> {
-    const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_hashjoin = off; \
-         SET enable_mergejoin = off; SET enable_seqscan = off; SET enable_bitmapscan = off; \
-         SET max_parallel_workers_per_gather = 0; SET statement_timeout = '30s'";
-    let mut connection = AsyncPgConnection::establish(url).await?;
-    let set = connection.batch_execute(SETTINGS).await;
-    set.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
 }
 
 impl SqliteDatabase {
@@ -152,41 +143,45 @@ impl SqliteDatabase {
         self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn give_back(&self, connection: SqliteConnection) {
+    pub(super) fn give_back(&self, connection: SqliteConnection) {
         self.idle().push(connection);
     }
 }
 
 /// A connection on loan; dropping it gives it back.
-pub struct Connection(Inner);
+pub struct Connection {
+    inner: Inner,
+    /// What was read with it, where somebody wants to know.
+    kept: Option<Vec<Sql>>,
+}
 
 enum Inner {
     Sqlite(SqliteLease),
-    Postgres(Box<bb8::PooledConnection<'static, AsyncPgConnection>>),
-}
-
-struct SqliteLease {
-    connection: Option<SqliteConnection>,
-    home: Option<(Arc<SqliteDatabase>, OwnedSemaphorePermit)>,
-}
-
-impl Drop for SqliteLease {
-    fn drop(&mut self) {
-        if let (Some(connection), Some((home, _permit))) = (self.connection.take(), self.home.take()) {
-            home.give_back(connection);
-        }
-    }
-}
-
-impl SqliteLease {
-    fn get(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        self.connection.as_mut().ok_or_else(|| StoreError::Internal("the connection was given back".into()))
-    }
+    Postgres(PostgresLease),
 }
 
 impl Connection {
+    fn new(inner: Inner) -> Connection {
+        Connection { inner, kept: None }
+    }
+
     pub fn is_sqlite(&self) -> bool {
-        matches!(self.0, Inner::Sqlite(_))
+        matches!(self.inner, Inner::Sqlite(_))
+    }
+
+    /// Remembers the statements that are read from now on.
+    pub fn keep_statements(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    /// The statements that were kept, each with the plan that the database has for it: lines in its own words.
+    pub async fn explain_kept(&mut self) -> Result<Vec<(Sql, Vec<String>)>, StoreError> {
+        let mut plans = Vec::new();
+        for sql in self.kept.take().unwrap_or_default() {
+            let lines = self.plan_of(&sql).await?;
+            plans.push((sql, lines));
+        }
+        Ok(plans)
     }
 
     /// The rows of a query. On SQLite it runs on this thread: a point read is shorter than a hand-over would be.
@@ -194,9 +189,12 @@ impl Connection {
     where
         T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, diesel::pg::Pg> + Send + 'static,
     {
-        match &mut self.0 {
+        if let Some(kept) = &mut self.kept {
+            kept.push(sql.clone());
+        }
+        match &mut self.inner {
             Inner::Sqlite(lease) => Ok(diesel::RunQueryDsl::load(sql, lease.get()?)?),
-            Inner::Postgres(connection) => Ok(diesel_async::RunQueryDsl::load(sql, &mut ***connection).await?),
+            Inner::Postgres(lease) => Ok(diesel_async::RunQueryDsl::load(sql, lease.get()?).await?),
         }
     }
 
@@ -207,8 +205,11 @@ impl Connection {
     {
         let on_runtime = tokio::runtime::Handle::try_current()
             .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Sqlite(lease) if on_runtime => {
+                if let Some(kept) = &mut self.kept {
+                    kept.push(sql.clone());
+                }
                 let connection = lease.get()?;
                 Ok(tokio::task::block_in_place(|| diesel::RunQueryDsl::load(sql, connection))?)
             }
@@ -216,8 +217,16 @@ impl Connection {
         }
     }
 
-    /// How the database would run a statement, in its own words: `EXPLAIN QUERY PLAN` or `EXPLAIN`.
-    pub(super) async fn plan_of(&mut self, sql: &Sql) -> Result<Vec<String>, StoreError> {
+    /// As [`Self::load`] where the query is short, else as [`Self::load_many`].
+    pub(super) async fn load_as<T>(&mut self, short: bool, sql: Sql) -> Result<Vec<T>, StoreError>
+    where
+        T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, diesel::pg::Pg> + Send + 'static,
+    {
+        if short { self.load(sql).await } else { self.load_many(sql).await }
+    }
+
+    /// `EXPLAIN QUERY PLAN` or `EXPLAIN`.
+    async fn plan_of(&mut self, sql: &Sql) -> Result<Vec<String>, StoreError> {
         #[derive(diesel::QueryableByName)]
         struct Step {
             #[diesel(sql_type = diesel::sql_types::Text)]
@@ -228,15 +237,15 @@ impl Connection {
             #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
             line: String,
         }
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Sqlite(lease) => {
                 let sql = Sql::new("EXPLAIN QUERY PLAN ").append(sql.clone()).passing();
                 let steps: Vec<Step> = diesel::RunQueryDsl::load(sql, lease.get()?)?;
                 Ok(steps.into_iter().map(|step| step.detail).collect())
             }
-            Inner::Postgres(connection) => {
+            Inner::Postgres(lease) => {
                 let sql = Sql::new("EXPLAIN ").append(sql.clone()).passing();
-                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(sql, &mut ***connection).await?;
+                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(sql, lease.get()?).await?;
                 Ok(lines.into_iter().map(|line| line.line).collect())
             }
         }
@@ -244,9 +253,9 @@ impl Connection {
 
     /// Runs a statement; answers the number of rows it touched.
     pub async fn execute(&mut self, sql: Sql) -> Result<usize, StoreError> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Sqlite(lease) => Ok(diesel::RunQueryDsl::execute(sql, lease.get()?)?),
-            Inner::Postgres(connection) => Ok(diesel_async::RunQueryDsl::execute(sql, &mut ***connection).await?),
+            Inner::Postgres(lease) => Ok(diesel_async::RunQueryDsl::execute(sql, lease.get()?).await?),
         }
     }
 
@@ -255,7 +264,7 @@ impl Connection {
         if rows.is_empty() {
             return Ok(0);
         }
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Sqlite(lease) => {
                 let (text, connection) = (rows.sqlite_text(), lease.get()?);
                 let texts: Vec<&str> = text.split('?').collect();
@@ -263,10 +272,10 @@ impl Connection {
                     Ok(touched + diesel::RunQueryDsl::execute(Row { texts: &texts, rows, at }, &mut *connection)?)
                 })
             }
-            Inner::Postgres(connection) => {
+            Inner::Postgres(lease) => {
                 let text = rows.postgres_text();
                 let set = RowSet { text: &text, rows };
-                Ok(diesel_async::AsyncConnectionCore::execute_returning_count(&mut ***connection, set).await?)
+                Ok(diesel_async::AsyncConnectionCore::execute_returning_count(lease.get()?, set).await?)
             }
         }
     }
@@ -278,9 +287,9 @@ impl Connection {
 
     /// Runs a statement without values, outside the statement cache.
     pub async fn run(&mut self, text: &str) -> Result<(), StoreError> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Sqlite(lease) => Ok(diesel::connection::SimpleConnection::batch_execute(lease.get()?, text)?),
-            Inner::Postgres(connection) => Ok(connection.batch_execute(text).await?),
+            Inner::Postgres(lease) => Ok(lease.get()?.batch_execute(text).await?),
         }
     }
 
@@ -301,8 +310,8 @@ impl Connection {
     }
 
     pub(super) fn sqlite(&mut self) -> Option<&mut SqliteConnection> {
-        match &mut self.0 {
-            Inner::Sqlite(lease) => lease.connection.as_mut(),
+        match &mut self.inner {
+            Inner::Sqlite(lease) => lease.get().ok(),
             Inner::Postgres(_) => None,
         }
     }

@@ -134,21 +134,18 @@ async fn tail(connection: &mut Connection, scope: &Scope, window: &Window) -> Re
     Ok(sql)
 }
 
-/// The first log position whose version was made at or after `moment`: the log is in time order, so halving finds it.
+/// The first log position whose version was made at or after `moment`: the log is in time order, so halving finds it, in one
+/// statement.
 pub(super) async fn seq_at(connection: &mut Connection, moment: Instant) -> Result<i64, StoreError> {
-    const LAST: &str = "SELECT coalesce(max(seq), 0) AS value FROM resource_version";
-    const AT: &str = "SELECT at AS value FROM resource_version WHERE seq >= ? ORDER BY seq LIMIT 1";
-    let last: Vec<Number> = connection.load(Sql::new(LAST)).await?;
-    let (mut low, mut high) = (1, last.first().map_or(0, |row| row.value) + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let found: Vec<Number> = connection.load(Sql::new(AT).bind(middle)).await?;
-        match found.first() {
-            Some(row) if row.value < moment.0 => low = middle + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
+    const AT: &str = "WITH RECURSIVE s (low, high) AS (\
+         SELECT CAST(1 AS BIGINT), coalesce((SELECT max(seq) FROM resource_version), 0) + 1 UNION ALL \
+         SELECT CASE WHEN v.at < ? THEN v.seq + 1 ELSE s.low END, \
+         CASE WHEN v.at < ? THEN s.high ELSE s.low + (s.high - s.low) / 2 END \
+         FROM s JOIN resource_version v ON v.seq = (SELECT w.seq FROM resource_version w \
+         WHERE w.seq >= s.low + (s.high - s.low) / 2 ORDER BY w.seq LIMIT 1) WHERE s.low < s.high) \
+         SELECT s.low AS value FROM s WHERE s.low >= s.high";
+    let found: Vec<Number> = connection.load(Sql::new(AT).bind(moment.0).bind(moment.0)).await?;
+    found.first().map(|row| row.value).ok_or_else(|| StoreError::Internal("halving without an end".into()))
 }
 
 impl LogRow {

@@ -15,10 +15,12 @@ mod flush;
 mod history;
 mod housekeeping;
 mod index;
+mod lease;
 mod lock;
 mod migrate;
 mod overlay;
 mod parameter_state;
+mod pool;
 mod projection;
 mod reindex;
 mod resource;
@@ -52,7 +54,7 @@ pub use search::{
     Bound, Circle, Compare, Condition, Count, Criteria, DatePattern, EARTH_RADIUS, Edge, Found, Hit, Indexed,
     Inherited, MOST_KEYS, Patterns, Place, QuantityPattern, ReferencePattern, Search, SearchLimits, SortBy, SortKey,
     SortValue, Span, StringPattern, Table, TokenPattern, TypeSearch, UnitPattern, VacancyPattern, count, currents,
-    explain, find, matches, matching_ids, referrers, referring,
+    find, matches, matching_ids, referrers, referring,
 };
 pub use secret::secret;
 pub use sql::{Column, RowAction, Rows, Sql, Value};

@@ -6,12 +6,24 @@ use crate::error::{Error, Result};
 use crate::exchange::Gateway;
 use crate::fhir::json::{Limits, parse, to_compact};
 use crate::region;
-use crate::store::{self, Version};
+use crate::store::{self, Connection, Version};
 
 impl Gateway {
     /// Lays what the boards say over these versions, as far as they are beds or wards. Answers whether the version at each
     /// place has content that its number does not stand for.
     pub(in crate::exchange) async fn lay_over(&self, versions: &mut [&mut Version]) -> Result<Vec<bool>> {
+        if versions.iter().all(|version| may_be(version) == (false, false)) {
+            return Ok(vec![false; versions.len()]);
+        }
+        self.lay_over_on(&mut self.database.reader().await?, versions).await
+    }
+
+    /// The same with the connection that is at hand: whoever holds one must not wait for another.
+    pub(in crate::exchange) async fn lay_over_on(
+        &self,
+        connection: &mut Connection,
+        versions: &mut [&mut Version],
+    ) -> Result<Vec<bool>> {
         let (mut beds, mut wards) = (BTreeSet::new(), BTreeSet::new());
         for version in versions.iter() {
             let (is_bed, is_ward) = may_be(version);
@@ -21,8 +33,7 @@ impl Gateway {
         if beds.is_empty() && wards.is_empty() {
             return Ok(vec![false; versions.len()]);
         }
-        let mut connection = self.database.reader().await?;
-        let boards = store::boards_of(&mut connection, &beds, &wards).await?;
+        let boards = store::boards_of(connection, &beds, &wards).await?;
         let mut laid = Vec::with_capacity(versions.len());
         for version in versions {
             let board = boards.get(version.key.id.as_str()).filter(|_| may_be(version) != (false, false));

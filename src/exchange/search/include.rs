@@ -7,7 +7,7 @@ use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::json::{Json, Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::Include;
-use crate::store::{self, Hit, Version};
+use crate::store::{self, Connection, Hit, Version};
 
 use super::Gateway;
 
@@ -17,6 +17,7 @@ const ROUNDS: usize = 8;
 /// The resources that the includes ask for: each once, none that is a match. What is left out is told.
 pub(super) async fn include(
     gateway: &Gateway,
+    connection: &mut Connection,
     includes: &[Include],
     matches: &[Hit],
     told: &mut Vec<Issue>,
@@ -26,6 +27,7 @@ pub(super) async fn include(
     }
     let mut gathering = Gathering {
         gateway,
+        connection,
         seen: matches.iter().map(|hit| hit.version.key.clone()).collect(),
         included: Vec::new(),
         full: false,
@@ -50,6 +52,7 @@ pub(super) async fn include(
 
 struct Gathering<'a> {
     gateway: &'a Gateway,
+    connection: &'a mut Connection,
     seen: HashSet<ResourceKey>,
     included: Vec<Version>,
     /// Something was left out.
@@ -85,7 +88,8 @@ impl Gathering<'_> {
         // One more than there is room for tells that something is left out.
         wanted.truncate(self.room().saturating_add(1));
         if !wanted.is_empty() {
-            self.take(store::currents(&self.gateway.database, &wanted).await?);
+            let found = store::currents(self.connection, &wanted).await?;
+            self.take(found);
         }
         Ok(())
     }
@@ -121,7 +125,7 @@ impl Gathering<'_> {
             };
             // Those that are there already may come again.
             let limit = self.room() + self.seen.len() + 1;
-            let found = store::referring(&self.gateway.database, &source, param, &targets, limit).await?;
+            let found = store::referring(self.connection, &source, param, &targets, limit).await?;
             self.take(found);
         }
         Ok(())

@@ -16,7 +16,7 @@ use crate::access::Caller;
 use crate::error::Result;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::{SearchRequest, TypeRequest};
-use crate::store::{self, Criteria, Found, Hit, Place, Search, TypeSearch, Version};
+use crate::store::{self, Connection, Criteria, Found, Hit, Place, Search, Sql, TypeSearch, Version};
 
 use super::Gateway;
 use reading::check_whole;
@@ -65,7 +65,10 @@ impl Gateway {
     /// The current, not deleted resources that match, and what comes with them.
     pub async fn search(&self, _caller: &Caller, request: &SearchRequest, wish: &PageWish) -> Result<SearchPage> {
         let started = Clock::now();
-        let answered = self.answer_search(request, wish).await;
+        let answered = match self.connection_for(request, wish).await {
+            Ok(mut connection) => self.answer_search(&mut connection, request, wish).await,
+            Err(error) => Err(error),
+        };
         let (millis, limit) = (started.elapsed().as_millis(), self.limits.slow_search.as_millis());
         if limit > 0 && millis >= limit {
             let rows = answered.as_ref().map_or(0, |page| page.matches.len() + page.included.len());
@@ -74,12 +77,33 @@ impl Gateway {
         answered
     }
 
-    async fn answer_search(&self, request: &SearchRequest, wish: &PageWish) -> Result<SearchPage> {
+    /// The statements that a search runs, each with the plan that the database has for it.
+    pub async fn explain_search(&self, request: &SearchRequest, wish: &PageWish) -> Result<Vec<(Sql, Vec<String>)>> {
+        let mut connection = self.connection_for(request, wish).await?;
+        connection.keep_statements();
+        self.answer_search(&mut connection, request, wish).await?;
+        Ok(connection.explain_kept().await?)
+    }
+
+    /// What is put together of several statements is read from one snapshot.
+    async fn connection_for(&self, request: &SearchRequest, wish: &PageWish) -> Result<Connection> {
+        let laid_over = request.types.iter().any(|one| one.rtype.as_str() == "Location");
+        let counted = matches!(wish.total, TotalWish::Estimate | TotalWish::Accurate);
+        let several = laid_over || counted || !request.includes.is_empty();
+        Ok(if several { self.database.snapshot().await? } else { self.database.reader().await? })
+    }
+
+    async fn answer_search(
+        &self,
+        connection: &mut Connection,
+        request: &SearchRequest,
+        wish: &PageWish,
+    ) -> Result<SearchPage> {
         let mut told = Vec::new();
         let count = wish.left.map_or(wish.count, |left| left.min(wish.count));
         let Found { mut hits, next, cut } = match count {
             0 => Found::default(),
-            _ => self.find(request, wish, count).await?,
+            _ => self.find(connection, request, wish, count).await?,
         };
         if cut {
             told.push(cut_short());
@@ -92,15 +116,21 @@ impl Gateway {
             TotalWish::No if count > 0 => None,
             _ if whole => i64::try_from(hits.len()).ok(),
             TotalWish::Unsaid if count > 0 => None,
-            wish => Some(self.total(request, wish).await?),
+            wish => Some(self.total(connection, request, wish).await?),
         };
-        let mut included = include::include(self, &request.includes, &hits, &mut told).await?;
+        let mut included = include::include(self, connection, &request.includes, &hits, &mut told).await?;
         let all = hits.iter_mut().map(|hit| &mut hit.version).chain(&mut included);
-        self.lay_over(&mut all.collect::<Vec<_>>()).await?;
+        self.lay_over_on(connection, &mut all.collect::<Vec<_>>()).await?;
         Ok(SearchPage { matches: hits, included, total, next, told })
     }
 
-    async fn find(&self, request: &SearchRequest, wish: &PageWish, count: usize) -> Result<Found> {
+    async fn find(
+        &self,
+        connection: &mut Connection,
+        request: &SearchRequest,
+        wish: &PageWish,
+        count: usize,
+    ) -> Result<Found> {
         if let [one] = request.types.as_slice()
             && self.is_definition(one.rtype.as_str())
         {
@@ -113,10 +143,10 @@ impl Gateway {
             count,
             near: request.near.map(|near| (near.circle, near.param, near.inherited)),
         };
-        Ok(store::find(&self.database, &search, &self.limits.search, self.now()).await?)
+        Ok(store::find(connection, &search, &self.limits.search, self.now()).await?)
     }
 
-    async fn total(&self, request: &SearchRequest, wish: TotalWish) -> Result<i64> {
+    async fn total(&self, connection: &mut Connection, request: &SearchRequest, wish: TotalWish) -> Result<i64> {
         if let [one] = request.types.as_slice()
             && self.is_definition(one.rtype.as_str())
         {
@@ -124,7 +154,7 @@ impl Gateway {
         }
         let types: Vec<Criteria> = request.types.iter().map(criteria).collect();
         let estimate = wish == TotalWish::Estimate;
-        let count = store::count(&self.database, &types, &self.limits.search, estimate, self.now()).await?;
+        let count = store::count(connection, &types, &self.limits.search, estimate, self.now()).await?;
         Ok(count.value)
     }
 }

@@ -5,13 +5,12 @@
 //! that it costs a look into an index for each candidate whatever the statistics say.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use crate::fhir::instant::Instant;
 
-use super::super::derived::parameter_id;
 use super::super::sql::{Sql, Value};
-use super::criteria::{Condition, Criteria, Indexed, Inherited, Patterns, Span, Table, TokenPattern};
+use super::criteria::{Condition, Criteria, Indexed, Inherited, Patterns, Span, Table};
+use super::inherit::{heirs, may_be_bed, origin};
 use super::predicate::join;
 
 /// What the SQL of one search needs to know.
@@ -22,8 +21,23 @@ pub(super) struct Shape {
     pub whole: i64,
     /// Log positions of the moments that the criteria name.
     pub positions: HashMap<Instant, i64>,
-    /// Keeps the statements for whoever wants to see them.
-    pub trace: Option<Mutex<Vec<Sql>>>,
+}
+
+impl Condition {
+    /// A rank by what it costs to ask it of one resource: the cheap ones are asked first.
+    pub(super) fn cost(&self) -> u8 {
+        match self {
+            Condition::Id(_) | Condition::LastUpdated(_) => 0,
+            Condition::Indexed(Indexed { inherited: Inherited::No, any_of, .. }) => match any_of {
+                Patterns::Vacancies(_) | Patterns::AsOf(_) => 1,
+                _ => 0,
+            },
+            Condition::Indexed(_) | Condition::Present { .. } => 1,
+            Condition::Not(inner) => inner.cost(),
+            Condition::AnyOf(alternatives) => alternatives.iter().map(Condition::cost).max().unwrap_or(0),
+            Condition::RefersTo { .. } | Condition::ReferredBy { .. } => 2,
+        }
+    }
 }
 
 impl Table {
@@ -50,35 +64,7 @@ fn some(tail: Sql) -> Sql {
     Sql::new("(SELECT 1").append(tail).then(" LIMIT 1) IS NOT NULL", [])
 }
 
-/// The key of the resource whose rows count for the one with key `k`: its own, or that of the ward or facility from
-/// which it inherits.
-pub(super) fn origin(table: Table, param: i64, inherited: Inherited, k: &str) -> String {
-    let table = table.name();
-    let own = |key: &str| {
-        format!("(SELECT 1 FROM {table} oo WHERE oo.key = {key} AND oo.param = {param} LIMIT 1) IS NOT NULL")
-    };
-    let ward = format!("FROM bed ob JOIN ward ow ON ow.id = ob.ward_id WHERE ob.key = {k}");
-    match inherited {
-        Inherited::No => k.to_owned(),
-        Inherited::FromWard => format!("CASE WHEN {} THEN {k} ELSE (SELECT ow.key {ward}) END", own(k)),
-        Inherited::FromFacility => format!(
-            "CASE WHEN {} THEN {k} ELSE coalesce((SELECT ow.key {ward} AND {}), \
-             (SELECT og.key FROM bed ob JOIN ward ow ON ow.id = ob.ward_id JOIN facility og ON og.id = ow.facility_id \
-             WHERE ob.key = {k}), \
-             (SELECT og.key FROM ward ow JOIN facility og ON og.id = ow.facility_id WHERE ow.key = {k})) END",
-            own(k),
-            own("ow.key")
-        ),
-    }
-}
-
 impl Shape {
-    pub fn record(&self, sql: &Sql) {
-        if let Some(trace) = &self.trace {
-            trace.lock().unwrap_or_else(PoisonError::into_inner).push(sql.clone());
-        }
-    }
-
     /// All conditions hold of the resource whose key is the expression `k`.
     pub fn probe_all<'a>(&self, conditions: impl IntoIterator<Item = &'a Condition>, k: &str) -> Sql {
         self.probe_deep(conditions, k, 0)
@@ -170,7 +156,8 @@ impl Shape {
         }
     }
 
-    fn within(&self, spans: &[Span], seq: &str) -> Sql {
+    /// The place in the log lies within one of the spans.
+    pub fn within(&self, spans: &[Span], seq: &str) -> Sql {
         let one = |span: &Span| {
             let edge = |moment: Option<Instant>, sign: &str| {
                 let position = moment.and_then(|moment| self.positions.get(&moment).copied())?;
@@ -250,62 +237,16 @@ impl Shape {
         let own = union(alternatives.map(|one| with(head.clone(), []).append(one)).collect())?;
         match inherited {
             Inherited::No => Some(own),
-            _ => Some(heirs(own, table, *param, *inherited, beds)),
+            _ => {
+                let all = heirs(own, "", table, *param, *inherited, beds);
+                Some(Sql::new("SELECT h.key FROM (").append(all).then(") h", []))
+            }
         }
     }
-}
-
-/// Those that have the rows, and those that inherit them.
-fn heirs(own: Sql, table: Table, param: i64, inherited: Inherited, beds: bool) -> Sql {
-    let table = table.name();
-    let none =
-        |key: &str| format!("(SELECT 1 FROM {table} o WHERE o.key = {key} AND o.param = {param} LIMIT 1) IS NULL");
-    let mut sql = Sql::new("SELECT h.key FROM (WITH own AS (").append(own).then(") SELECT o.key FROM own o", []);
-    if inherited == Inherited::FromFacility {
-        let text = format!(
-            " UNION ALL SELECT w.key FROM own o JOIN facility f ON f.key = o.key JOIN ward w ON w.facility_id = f.id \
-             WHERE {}",
-            none("w.key")
-        );
-        sql = sql.then(&text, []);
-        if beds {
-            let text = format!(
-                " UNION ALL SELECT b.key FROM own o JOIN facility f ON f.key = o.key JOIN ward w ON w.facility_id = f.id \
-                 JOIN bed b ON b.ward_id = w.id WHERE {} AND {}",
-                none("w.key"),
-                none("b.key")
-            );
-            sql = sql.then(&text, []);
-        }
-    }
-    if beds {
-        let text = format!(
-            " UNION ALL SELECT b.key FROM own o JOIN ward w ON w.key = o.key JOIN bed b ON b.ward_id = w.id WHERE {}",
-            none("b.key")
-        );
-        sql = sql.then(&text, []);
-    }
-    sql.then(") h", [])
 }
 
 fn union(sets: Vec<Sql>) -> Option<Sql> {
     let mut sets = sets.into_iter();
     let Some(first) = sets.next() else { return Some(Sql::new("SELECT r.key FROM resource r WHERE 1 = 0")) };
     Some(sets.fold(first, |sql, set| sql.then(" UNION ALL ", []).append(set)))
-}
-
-/// Whether a bed could match: counts are a ward's, and `physical-type` tells what the rest is.
-fn may_be_bed(criteria: &Criteria) -> bool {
-    let physical_type = parameter_id("Location", "physical-type");
-    let no_bed = |condition: &Condition| match condition {
-        Condition::Indexed(Indexed { any_of: Patterns::Vacancies(_), .. }) => true,
-        Condition::Indexed(Indexed { param, any_of: Patterns::Tokens(patterns), .. }) if *param == physical_type => {
-            !patterns.iter().any(|pattern| match pattern {
-                TokenPattern::Code(code) | TokenPattern::Exact { code, .. } => code == "bd",
-                TokenPattern::System(_) | TokenPattern::Below(_) => true,
-            })
-        }
-        _ => false,
-    };
-    !criteria.conditions.iter().any(no_bed)
 }

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable};
 
 use crate::fhir::instant::Instant;
 
-use super::super::connection::{Connection, Database};
+use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::resource::Number;
 use super::super::sql::Sql;
@@ -41,19 +41,18 @@ struct Counted {
 /// Counts the matches of all the criteria. An estimate looks at a part of them where they are many. What cannot be counted
 /// within the limit of time is refused.
 pub async fn count(
-    database: &Database,
+    connection: &mut Connection,
     types: &[Criteria],
     limits: &SearchLimits,
     estimate: bool,
     now: Instant,
 ) -> Result<Count, StoreError> {
-    let mut connection = database.reader().await?;
-    let shape = Shape::new(&mut connection, &types.iter().collect::<Vec<_>>(), limits, now).await?;
+    let shape = Shape::new(connection, &types.iter().collect::<Vec<_>>(), limits, now).await?;
     // Counting is bounded by time alone: it brings no rows with it.
     let mut budget = Budget::new(&SearchLimits { examined: u32::MAX, ..*limits });
     let mut total = Count { value: 0, exact: true };
     for criteria in types {
-        let one = count_one(&mut connection, &shape, criteria, estimate, &mut budget).await?;
+        let one = count_one(connection, &shape, criteria, estimate, &mut budget).await?;
         total = Count { value: total.value + one.value, exact: total.exact && one.exact };
     }
     Ok(total)

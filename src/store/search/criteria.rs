@@ -364,6 +364,11 @@ impl<T: PartialOrd + Copy> Bound<T> {
 pub const EARTH_RADIUS: f64 = 6_371_008.8;
 
 impl Circle {
+    /// Whether both have the same centre.
+    pub(super) fn is_around(&self, centre: &Circle) -> bool {
+        self.latitude == centre.latitude && self.longitude == centre.longitude
+    }
+
     /// The great-circle distance in metres from the centre.
     pub fn metres_to(&self, latitude: f64, longitude: f64) -> f64 {
         metres_of_chord(chord_squared(unit_vector(self.latitude, self.longitude), unit_vector(latitude, longitude)))

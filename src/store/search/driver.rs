@@ -83,7 +83,9 @@ impl Driver {
         let asked = |(at, condition): &(usize, &Condition)| {
             Some(*at) != driving || matches!(condition, Condition::LastUpdated(_) | Condition::AnyOf(_))
         };
-        let mut parts = vec![shape.probe_all(conditions.filter(asked).map(|(_, condition)| condition), k)];
+        let mut asked: Vec<&Condition> = conditions.filter(asked).map(|(_, condition)| condition).collect();
+        asked.sort_by_key(|condition| condition.cost());
+        let mut parts = vec![shape.probe_all(asked, k)];
         if self.may_meet_deleted(criteria) {
             let text = format!("(SELECT 1 FROM resource r WHERE r.key = {k} AND NOT r.deleted) IS NOT NULL");
             parts.push(Sql::new("").then(&text, []));
@@ -179,7 +181,6 @@ fn count_up_to<'a>(
         let head = Sql::new("SELECT count(*) AS value FROM (SELECT 1 AS one FROM (");
         let sql = head.append(set).then(&format!(") s LIMIT {}) c", shape.whole + 1), []);
         let sql = prepared(sql);
-        shape.record(&sql);
         let rows: Vec<Number> = connection.load_many(sql).await?;
         Ok(rows.first().map(|row| row.value).filter(|count| *count <= bound))
     })

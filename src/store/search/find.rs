@@ -2,19 +2,18 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fhir::instant::Instant;
 
 use super::super::change::Version;
-use super::super::connection::{Connection, Database};
+use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::history::seq_at;
-use super::super::sql::Sql;
 use super::condition::Shape;
 use super::criteria::{Circle, Condition, Criteria, Inherited, SortKey, Span};
+use super::inherit::without_beds;
 use super::page::Ranked;
 use super::sort::{compare, ends_of_keys};
 use super::sorted::Sorted;
@@ -98,51 +97,14 @@ pub struct Hit {
 
 /// A page of matches.
 pub async fn find(
-    database: &Database,
-    search: &Search,
-    limits: &SearchLimits,
-    now: Instant,
-) -> Result<Found, StoreError> {
-    let mut connection = database.reader().await?;
-    let shape = shape_of(&mut connection, search, limits, now).await?;
-    find_with(&mut connection, &shape, search, limits).await
-}
-
-/// The statements that a search runs, each with the plan that the database has for it: lines of text in its own words.
-pub async fn explain(
-    database: &Database,
-    search: &Search,
-    now: Instant,
-) -> Result<Vec<(Sql, Vec<String>)>, StoreError> {
-    let mut connection = database.reader().await?;
-    let limits = SearchLimits::default();
-    let shape = Shape { trace: Some(Mutex::default()), ..shape_of(&mut connection, search, &limits, now).await? };
-    find_with(&mut connection, &shape, search, &limits).await?;
-    let statements = shape.trace.map(Mutex::into_inner).transpose().unwrap_or_else(|error| Some(error.into_inner()));
-    let mut plans = Vec::new();
-    for sql in statements.unwrap_or_default() {
-        let lines = connection.plan_of(&sql).await?;
-        plans.push((sql, lines));
-    }
-    Ok(plans)
-}
-
-async fn shape_of(
     connection: &mut Connection,
     search: &Search,
     limits: &SearchLimits,
     now: Instant,
-) -> Result<Shape, StoreError> {
+) -> Result<Found, StoreError> {
+    let search = &*without_beds(search);
     let criteria: Vec<&Criteria> = search.types.iter().map(|each| &each.criteria).collect();
-    Shape::new(connection, &criteria, limits, now).await
-}
-
-async fn find_with(
-    connection: &mut Connection,
-    shape: &Shape,
-    search: &Search,
-    limits: &SearchLimits,
-) -> Result<Found, StoreError> {
+    let shape = &Shape::new(connection, &criteria, limits, now).await?;
     let mut budget = Budget::new(limits);
     if search.types.first().is_none_or(|each| each.sort.is_empty()) {
         in_turn(connection, shape, search, &mut budget).await
@@ -255,7 +217,7 @@ impl Shape {
         for moment in moments {
             positions.insert(moment, seq_at(connection, moment).await?);
         }
-        Ok(Shape { now: now.0, whole: i64::from(limits.whole), positions, trace: None })
+        Ok(Shape { now: now.0, whole: i64::from(limits.whole), positions })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 
 use super::super::change::Version;
-use super::super::connection::Database;
+use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::resource::current_rows;
 use super::super::sql::{Sql, Value};
@@ -31,13 +31,12 @@ struct Referring {
 /// The resources of type `source` that refer to one of `targets` under the parameter, or under any; each once, at most
 /// `limit`, in the order of the targets.
 pub async fn referring(
-    database: &Database,
+    connection: &mut Connection,
     source: &ResourceType,
     param: Option<i64>,
     targets: &[ResourceKey],
     limit: usize,
 ) -> Result<Vec<Version>, StoreError> {
-    let mut connection = database.reader().await?;
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
     let by_param = param.map(|param| format!(" AND f.param = {param}")).unwrap_or_default();
     let columns = "SELECT r.key AS key, r.rid AS rid, r.version AS version, v.at AS at, v.body AS body";
@@ -58,7 +57,7 @@ pub async fn referring(
         );
         for target in targets {
             let sql = Sql::new(text.clone()).bind(target.id.as_str()).bind(target.rtype.as_str());
-            if take(connection.load_many(sql.bind(source.as_str())).await?) {
+            if take(connection.load(sql.bind(source.as_str())).await?) {
                 break;
             }
         }
@@ -85,12 +84,11 @@ impl Referring {
 }
 
 /// The current versions of those that exist, in the order of `keys`.
-pub async fn currents(database: &Database, keys: &[ResourceKey]) -> Result<Vec<Version>, StoreError> {
+pub async fn currents(connection: &mut Connection, keys: &[ResourceKey]) -> Result<Vec<Version>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let mut connection = database.reader().await?;
-    let rows = current_rows(&mut connection, &keys.iter().collect::<Vec<_>>()).await?;
+    let rows = current_rows(connection, &keys.iter().collect::<Vec<_>>()).await?;
     let mut by_name: HashMap<(String, String), Version> = HashMap::new();
     for row in rows {
         if let (false, Some(id)) = (row.deleted, ResourceId::parse(&row.rid)) {

@@ -15,6 +15,8 @@ mod criteria;
 mod driver;
 mod find;
 mod include;
+mod inherit;
+mod nearest;
 mod page;
 mod predicate;
 mod prepared;
@@ -31,7 +33,7 @@ pub use criteria::{
     QuantityPattern, ReferencePattern, SortBy, SortKey, Span, StringPattern, Table, TokenPattern, UnitPattern,
     VacancyPattern, matches,
 };
-pub use find::{Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch, explain, find};
+pub use find::{Found, Hit, Place, Search, SearchLimits, SortValue, TypeSearch, find};
 pub use include::{currents, referring};
 pub use page::MOST_KEYS;
 pub use query::{matching_ids, referrers};

@@ -10,12 +10,13 @@ use super::super::change::Version;
 use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::sql::Sql;
-use super::condition::{Shape, origin};
-use super::criteria::{Circle, Inherited, SortKey, Table, metres_of_chord};
+use super::condition::Shape;
+use super::criteria::{Circle, Inherited, SortBy, SortKey, Table, metres_of_chord};
 use super::find::{Hit, SortValue};
+use super::inherit::origin;
 use super::predicate::chord;
 use super::prepared::prepared;
-use super::sort::{ValueKind, order};
+use super::sort::{ValueKind, order, units_of_chord};
 
 /// What is asked in one go.
 pub(super) struct Part<'a> {
@@ -29,7 +30,11 @@ pub(super) struct Part<'a> {
     /// What must hold of `s.key` and the sort values `s.k0` …
     pub behind: Sql,
     pub near: Option<(Circle, i64, Inherited)>,
+    /// From where, and by which parameter, `d.chord` is the distance.
+    pub carried: Option<(Circle, i64)>,
     pub count: usize,
+    /// It looks at few rows: on SQLite it runs on this thread.
+    pub short: bool,
 }
 
 /// What became of it.
@@ -111,16 +116,14 @@ pub const MOST_KEYS: usize = 5;
 
 impl Part<'_> {
     pub async fn run(self, connection: &mut Connection) -> Result<Answered, StoreError> {
-        let (rtype, sort) = (self.rtype.clone(), self.sort);
-        let shape = self.shape;
+        let (rtype, sort, short) = (self.rtype.clone(), self.sort, self.short);
         let sql = prepared(self.sql());
-        shape.record(&sql);
         let mut answered = Answered::default();
         if sort.is_empty() {
-            let rows: Vec<PlainRow> = connection.load_many(sql).await?;
+            let rows: Vec<PlainRow> = connection.load_as(short, sql).await?;
             rows.into_iter().for_each(|row| answered.add(row, Vec::new(), &rtype));
         } else {
-            let rows: Vec<SortedRow> = connection.load_many(sql).await?;
+            let rows: Vec<SortedRow> = connection.load_as(short, sql).await?;
             for mut row in rows {
                 let values = sort.iter().enumerate().map(|(at, key)| row.value(at, key.kind())).collect();
                 answered.add(row.plain, values, &rtype);
@@ -135,9 +138,14 @@ impl Part<'_> {
             true => "), s AS (SELECT d.key AS key",
             false => "), s AS MATERIALIZED (SELECT d.key AS key",
         };
+        let values: Vec<Sql> = self.sort.iter().map(|key| self.value(key)).collect();
+        let near = self.metres();
         let mut sql = Sql::new("WITH d AS MATERIALIZED (").append(self.rows).then(kept, []);
-        for (at, key) in self.sort.iter().enumerate() {
-            sql = sql.then(", ", []).append(key.value(self.shape, "d.key")).then(&format!(" AS k{at}"), []);
+        if self.carried.is_some() {
+            sql = sql.then(", d.chord AS chord", []);
+        }
+        for (at, value) in values.into_iter().enumerate() {
+            sql = sql.then(", ", []).append(value).then(&format!(" AS k{at}"), []);
         }
         let by = order(self.sort, "s");
         sql = sql.then(" FROM d WHERE ", []).append(self.rest);
@@ -148,14 +156,7 @@ impl Part<'_> {
             self.count
         );
         sql = sql.then(&text, []);
-        sql = match &self.near {
-            Some((circle, param, inherited)) => {
-                let origin = origin(Table::Position, *param, *inherited, "m.key");
-                let tail = format!(") FROM index_position t WHERE t.key = {origin} AND t.param = {param}) AS chord");
-                sql.then("(SELECT min(", []).append(chord(circle, "t")).then(&tail, [])
-            }
-            None => sql.then("CAST(NULL AS DOUBLE PRECISION) AS chord", []),
-        };
+        sql = sql.append(near);
         if !self.sort.is_empty() {
             sql = sql.then(&columns(self.sort), []);
         }
@@ -167,6 +168,33 @@ impl Part<'_> {
             ),
             [],
         )
+    }
+
+    /// The value of a sort key for `d`.
+    fn value(&self, key: &SortKey) -> Sql {
+        match &key.by {
+            SortBy::Distance { centre, param, .. } if self.carries(centre, *param) => {
+                units_of_chord(Sql::new("d.chord"))
+            }
+            _ => key.value(self.shape, "d.key"),
+        }
+    }
+
+    /// `… AS chord`: the distance of a match.
+    fn metres(&self) -> Sql {
+        match &self.near {
+            Some((circle, param, _)) if self.carries(circle, *param) => Sql::new("m.chord AS chord"),
+            Some((circle, param, inherited)) => {
+                let origin = origin(Table::Position, *param, *inherited, "m.key");
+                let tail = format!(") FROM index_position t WHERE t.key = {origin} AND t.param = {param}) AS chord");
+                Sql::new("(SELECT min(").append(chord(circle, "t")).then(&tail, [])
+            }
+            None => Sql::new("CAST(NULL AS DOUBLE PRECISION) AS chord"),
+        }
+    }
+
+    fn carries(&self, centre: &Circle, param: i64) -> bool {
+        self.carried.is_some_and(|(circle, its)| its == param && circle.is_around(centre))
     }
 }
 

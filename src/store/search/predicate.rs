@@ -213,7 +213,7 @@ pub(super) fn chord_of_metres(metres: f64) -> f64 {
     chord * chord
 }
 
-fn position(circle: &Circle, t: &str) -> Sql {
+pub(super) fn position(circle: &Circle, t: &str) -> Sql {
     let angle = circle.metres / EARTH_RADIUS;
     let (south, north) = (circle.latitude - angle.to_degrees(), circle.latitude + angle.to_degrees());
     let mut parts = vec![bands(band(south), band(north), t)];

@@ -7,7 +7,7 @@ use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::sql::{Sql, Value};
 use super::condition::Shape;
-use super::criteria::{Criteria, Inherited, SortBy, SortKey, Table};
+use super::criteria::{Condition, Criteria, Inherited, SortBy, SortKey, Span, Table};
 use super::driver::Driver;
 use super::find::{Place, SortValue};
 use super::predicate::join;
@@ -62,11 +62,32 @@ impl Scan<'_> {
             return Sql::new(text).bind(rtype).bind(self.place.key);
         }
         let (head, column, key, values) = self.source(rtype);
-        let mut sql = Sql::new(format!("SELECT DISTINCT {key} AS key, {column} AS k0 {head}")).then("", values);
-        if let Some(value) = self.place.values.first().and_then(bind) {
-            sql = sql.then(&format!(" AND ({column}, {key}) {sign} (?, ?)"), [value, self.place.key.into()]);
+        // Names and places in the log come once each; values of an index come again, even for the same resource.
+        let unique = self.key.is_always_there();
+        let distinct = if unique { "" } else { "DISTINCT " };
+        let mut sql = Sql::new(format!("SELECT {distinct}{key} AS key, {column} AS k0 {head}")).then("", values);
+        if let Some(span) = self.span() {
+            sql = sql.then(" AND ", []).append(self.shape.within(span, column));
         }
-        sql.then(&format!(" ORDER BY {column} {word}, {key} {word} LIMIT {limit}"), [])
+        if let Some(value) = self.place.values.first().and_then(bind) {
+            sql = match unique {
+                true => sql.then(&format!(" AND {column} {sign} ?"), [value]),
+                false => sql.then(&format!(" AND ({column}, {key}) {sign} (?, ?)"), [value, self.place.key.into()]),
+            };
+        }
+        let ties = if unique { String::new() } else { format!(", {key} {word}") };
+        sql.then(&format!(" ORDER BY {column} {word}{ties} LIMIT {limit}"), [])
+    }
+
+    /// The part of the log to which the criteria narrow a walk along it.
+    fn span(&self) -> Option<&[Span]> {
+        fn span(condition: &Condition) -> Option<&[Span]> {
+            match condition {
+                Condition::LastUpdated(spans) if spans.len() == 1 => Some(spans.as_slice()),
+                _ => None,
+            }
+        }
+        matches!(self.key.by, SortBy::LastUpdated).then(|| self.criteria.conditions.iter().find_map(span))?
     }
 
     /// The table with its first conditions, the column of the value, that of the resource's key, values.

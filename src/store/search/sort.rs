@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use super::super::sql::{Sql, Value};
-use super::condition::{Shape, origin};
+use super::condition::Shape;
 use super::criteria::{SortBy, SortKey, Table, metres_of_chord};
 use super::find::{Place, SortValue};
+use super::inherit::origin;
 use super::predicate::chord;
 
 /// Which of the three kinds of value a sort key has.
@@ -19,6 +20,11 @@ pub(super) enum ValueKind {
 /// Distances are sorted, and remembered in cursors, as whole numbers: the square of the chord in units of 2^-60, which is
 /// finer than a millimetre from a metre on, and survives every conversion.
 const CHORD_UNITS: f64 = (1_u64 << 60) as f64;
+
+/// The sort value of a squared chord.
+pub(super) fn units_of_chord(chord: Sql) -> Sql {
+    Sql::new("CAST((").append(chord).then(" * ?) AS BIGINT)", [CHORD_UNITS.into()])
+}
 
 /// The distance that a sort value stands for.
 pub(super) fn metres_of_value(value: i64) -> f64 {
@@ -57,9 +63,9 @@ impl SortKey {
             SortBy::LastUpdated => with(format!("(SELECT r.seq FROM resource r WHERE r.key = {k})"), Vec::new()),
             SortBy::Distance { centre, param, inherited } => {
                 let origin = origin(Table::Position, *param, *inherited, k);
-                let tail =
-                    format!(") * ?) AS BIGINT) FROM index_position t WHERE t.key = {origin} AND t.param = {param})");
-                Sql::new("(SELECT CAST((min(").append(chord(centre, "t")).then(&tail, [CHORD_UNITS.into()])
+                let least = Sql::new("min(").append(chord(centre, "t")).then(")", []);
+                let tail = format!(" FROM index_position t WHERE t.key = {origin} AND t.param = {param})");
+                Sql::new("(SELECT ").append(units_of_chord(least)).then(&tail, [])
             }
             SortBy::Indexed { table: Table::Vacancy, .. } => {
                 let pick = if self.descending { "max" } else { "min" };

@@ -7,17 +7,18 @@ use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::sql::Sql;
 use super::condition::Shape;
-use super::criteria::{Circle, Condition, Criteria, Indexed, Inherited, Patterns, SortBy, SortKey};
+use super::criteria::{Circle, Condition, Criteria, Inherited, SortBy, SortKey};
 use super::driver::{Driver, smallest};
 use super::find::{Place, SortValue};
 use super::page::{Answered, Part, Ranked};
 use super::scan::{Scan, is_scannable};
-use super::sort::{behind, metres_of_value};
+use super::sort::behind;
 use super::unsorted::{Budget, Stop, Walked};
 
 /// Rows that are looked at before it is asked whether another driver would be better.
 const FIRST_LOOK: i64 = 1_024;
-/// Rows of a sort key's index that one statement looks at.
+/// Rows of a sort key's index that the first statement looks at, and that later ones do.
+const FIRST_SCAN: i64 = 64;
 const LOOK: i64 = 4_096;
 
 /// One type's part of a sorted search.
@@ -34,6 +35,9 @@ impl Sorted<'_> {
     pub async fn walk(&self, connection: &mut Connection, budget: &mut Budget) -> Result<Walked, StoreError> {
         if let Some(walked) = self.by_circles(connection, budget).await? {
             return Ok(walked);
+        }
+        if let Some(key) = self.in_order() {
+            return self.by_index(connection, key, budget).await;
         }
         let first_look = FIRST_LOOK.min(self.shape.whole + 1);
         if let Some(driver) = Driver::likely(self.criteria) {
@@ -58,9 +62,17 @@ impl Sorted<'_> {
         }
     }
 
-    fn walked(&self, hits: Vec<Ranked>) -> Walked {
+    pub(super) fn walked(&self, hits: Vec<Ranked>) -> Walked {
         let stopped = (hits.len() >= self.wanted).then_some(Stop::Full);
         Walked { hits, stopped }
+    }
+
+    /// The one sort key, if nothing could drive the search better than its index: there is no condition, or only one on
+    /// what is sorted by.
+    fn in_order(&self) -> Option<&SortKey> {
+        let [key] = self.sort else { return None };
+        let of_key = |condition: &Condition| matches!((condition, &key.by), (Condition::LastUpdated(spans), SortBy::LastUpdated) if spans.len() == 1);
+        (is_scannable(key) && self.criteria.conditions.iter().all(of_key)).then_some(key)
     }
 
     /// All rows of the driver, sorted by the database.
@@ -79,51 +91,11 @@ impl Sorted<'_> {
             sort: self.sort,
             behind: self.after.map_or_else(|| Sql::new("1 = 1"), |place| behind(self.sort, place, "s")),
             near: self.near,
+            carried: None,
             count: self.wanted,
+            short: false,
         };
         part.run(connection).await
-    }
-
-    /// The nearest first: whatever lies within a smaller circle comes before whatever does not.
-    async fn by_circles(&self, connection: &mut Connection, budget: &mut Budget) -> Result<Option<Walked>, StoreError> {
-        let Some((at, circle)) = self.circle() else { return Ok(None) };
-        let from = match self.after.and_then(|place| place.values.first()) {
-            Some(SortValue::Int(value)) => metres_of_value(*value),
-            Some(_) => return Ok(None),
-            None => 0.0,
-        };
-        for part in [16.0, 4.0, 2.0, 1.0] {
-            let metres = circle.metres / part;
-            if metres < from {
-                continue;
-            }
-            let criteria = narrowed(self.criteria, at, metres);
-            let answered = self.whole(connection, &criteria, Driver::Set(at), self.shape.whole + 1).await?;
-            budget.examined += answered.examined;
-            if answered.examined > self.shape.whole {
-                return Ok(None);
-            }
-            if answered.hits.len() >= self.wanted || part <= 1.0 {
-                return Ok(Some(self.walked(answered.hits)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The condition by whose centre is sorted first, upwards.
-    fn circle(&self) -> Option<(usize, Circle)> {
-        let Some(SortKey { by: SortBy::Distance { centre, param, .. }, descending: false }) = self.sort.first() else {
-            return None;
-        };
-        let circle = |condition: &Condition| match condition {
-            Condition::Indexed(Indexed { param: its, any_of: Patterns::Positions(circles), .. }) if its == param => {
-                let [circle] = circles.as_slice() else { return None };
-                let same = circle.latitude == centre.latitude && circle.longitude == centre.longitude;
-                same.then_some(*circle)
-            }
-            _ => None,
-        };
-        self.criteria.conditions.iter().enumerate().find_map(|(at, condition)| Some((at, circle(condition)?)))
     }
 
     /// Walks the index of the one sort key, then the resources without a value.
@@ -135,17 +107,20 @@ impl Sorted<'_> {
     ) -> Result<Walked, StoreError> {
         let mut walked = Walked { hits: Vec::new(), stopped: None };
         let mut place = self.after.cloned().unwrap_or_else(|| Place::start(self.sort));
+        let mut look = i64::try_from(self.wanted).map_or(LOOK, |wanted| (2 * wanted).clamp(FIRST_SCAN, LOOK));
         loop {
             let scan = Scan { shape: self.shape, criteria: self.criteria, key, place: &place };
             let part = Part {
                 shape: self.shape,
                 rtype: &self.criteria.rtype,
-                rows: scan.rows(LOOK),
+                rows: scan.rows(look),
                 rest: scan.rest(),
                 sort: self.sort,
                 behind: Sql::new("1 = 1"),
                 near: self.near,
+                carried: None,
                 count: self.wanted - walked.hits.len(),
+                short: look <= FIRST_SCAN,
             };
             let answered = part.run(connection).await?;
             budget.examined += answered.examined;
@@ -154,27 +129,17 @@ impl Sorted<'_> {
                 walked.stopped = Some(Stop::Full);
                 return Ok(walked);
             }
-            place = match (answered.examined < LOOK, scan.is_of_missing()) {
+            place = match (answered.examined < look, scan.is_of_missing()) {
                 (true, true) => return Ok(walked),
                 (true, false) if key.is_always_there() => return Ok(walked),
                 (true, false) => Place { values: vec![SortValue::Missing], ..Place::start(self.sort) },
-                (false, _) => scan.end(connection, LOOK).await?,
+                (false, _) => scan.end(connection, look).await?,
             };
             if budget.is_spent() {
                 walked.stopped = Some(Stop::Place(place));
                 return Ok(walked);
             }
+            look = (look * 4).min(LOOK);
         }
     }
-}
-
-/// The same criteria with a smaller circle.
-fn narrowed(criteria: &Criteria, at: usize, metres: f64) -> Criteria {
-    let mut criteria = criteria.clone();
-    if let Some(Condition::Indexed(Indexed { any_of: Patterns::Positions(circles), .. })) =
-        criteria.conditions.get_mut(at)
-    {
-        circles.iter_mut().for_each(|circle| circle.metres = circle.metres.min(metres));
-    }
-    criteria
 }

@@ -60,7 +60,9 @@ pub(super) async fn walk(
             sort: &[],
             behind: Sql::new("1 = 1"),
             near,
+            carried: None,
             count: wanted - walked.hits.len(),
+            short: limit <= FIRST_LOOK,
         };
         let answered = part.run(connection).await?;
         budget.examined += answered.examined;

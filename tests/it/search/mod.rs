@@ -9,6 +9,7 @@ mod kinds;
 mod near;
 mod paging;
 mod region;
+mod snapshot;
 mod system;
 
 use serde_json::{Value, json};
