@@ -22,6 +22,7 @@ both!(
     what_is_older_is_refused,
     what_is_laid_over_is_never_304,
     what_was_read_can_be_written_back,
+    what_is_expected_stands_beside_the_counts,
 );
 
 /// The counts of ward `w`: sex, isolation, staffed, occupied, reserved, blocked, available (-1: unknown).
@@ -254,4 +255,24 @@ async fn what_was_read_can_be_written_back(app: &TestApp) {
     let after = app.get("Location/b0").await.expect(200);
     let moment = |bed: &Value| bed["extension"][0]["valueInstant"].as_str().unwrap().to_owned();
     assert!(moment(&after) > moment(&before), "{after}");
+}
+
+async fn what_is_expected_stands_beside_the_counts(app: &TestApp) {
+    build(app, &["U", "O"]).await;
+    let url = format!("{CANONICAL}/StructureDefinition/bed-forecast");
+    let forecast = |discharges| {
+        json!({"url": url, "extension": [
+            {"url": "day", "valueDate": "2026-11-29"}, {"url": "discharges", "valueUnsignedInt": discharges},
+            {"url": "admissions", "valueUnsignedInt": 4}, {"url": "asOf", "valueInstant": "2026-11-28T08:00:00+09:00"}
+        ]})
+    };
+    for discharges in [3, 5] {
+        app.put("Location/w", &ward_with(forecast(discharges))).await.expect(200);
+        let read = app.get("Location/w").await.expect(200);
+        let shown = read["extension"].as_array().unwrap().iter().find(|extension| extension["url"] == url.as_str());
+        assert_eq!(shown, Some(&forecast(discharges)));
+        assert_eq!(counts(app).await, any([2, 1, 0, 0, 1]), "nobody is free because he is expected to be");
+        assert_eq!(matches(app, "Location?available=1").await, 1);
+    }
+    app.put("Location/w", &ward_with(forecast(-1))).await.expect_refusal(422);
 }
