@@ -276,12 +276,17 @@ async fn remember(connection: &mut Connection, digests: Vec<String>, stamp: &Sta
     Ok(())
 }
 
-/// The audit row for a step that changed something.
+/// The audit row for a step that changed something, if only how fresh a bed is: by its last row a writer knows whether a
+/// batch stands whose commit it lost sight of.
 fn audit(unit: &Unit, result: &StepResult) -> Option<Audited> {
     let (version, action) = match result {
         StepResult::Written { version, created: true } => (version, "create"),
         StepResult::Written { version, created: false } => (version, "update"),
         StepResult::Deleted { version: Some(version) } => (version, "delete"),
+        // It may have told a board something: that things are as they were, or that a hold is over.
+        StepResult::Unchanged(version) if matches!(version.key.rtype.as_str(), "Location" | "Task") => {
+            (version, "report")
+        }
         StepResult::Deleted { version: None } | StepResult::Unchanged(_) | StepResult::Read(_) => return None,
     };
     Some(Audited { key: version.key.clone(), version: version.version, action, origin: unit.origin.clone() })
