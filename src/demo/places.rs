@@ -9,6 +9,9 @@ use crate::fhir::json::{Json, Object};
 /// The city's seven areas of daily life (日常生活圏域), which home-care services name as what they cover.
 pub const AREAS: [&str; 7] = ["柴原", "少路", "千里", "中央", "緑地", "服部", "庄内"];
 
+/// Toyonaka's code of local governments.
+const MUNICIPALITY: &str = "272035";
+
 struct Town {
     name: &'static str,
     postal_code: &'static str,
@@ -76,7 +79,9 @@ impl Place {
 
     pub fn address(&self, usage: &str) -> Object {
         let street = format!("{}{}", self.town.name, self.lot);
+        let municipality = object! { "url" => kh!("StructureDefinition/municipality"), "valueCode" => MUNICIPALITY };
         object! {
+            "extension" => list![municipality],
             "use" => usage,
             "text" => format!("〒{} 大阪府豊中市{street}", self.town.postal_code),
             "line" => list![street],

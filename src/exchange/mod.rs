@@ -20,6 +20,7 @@ mod standing;
 mod transaction;
 mod types;
 mod update;
+mod vacancies;
 mod validate;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::store::{
 };
 
 pub use crate::region::BedStatus;
+pub use crate::region::{FunctionTotal, VacancyMatch, VacancyQuery, VacancySort};
 pub use crate::store::{BoardPolicy, Source, Vacancy, Validity};
 pub use aside::aside;
 pub use beds::{BedName, BedReport, BedRow, CountReport, ReportAnswer, RowDone};
@@ -54,6 +56,7 @@ pub use search::{PageWish, SearchPage, TotalWish};
 pub use standing::{Standing, parse_etag};
 pub use transaction::{EntryResponse, Prefer};
 pub use types::{Done, Written};
+pub use vacancies::{VacanciesFound, VacanciesWish};
 pub use validate::{Mode, Question};
 
 /// What one request may cost.
@@ -115,6 +118,7 @@ pub struct Gateway {
     deriver: Arc<Deriver>,
     parameter_state: Arc<ParameterState>,
     cursor_key: Arc<tokio::sync::OnceCell<[u8; 32]>>,
+    wards: Arc<store::WardsNow>,
     pub database: Database,
     pub limits: RequestLimits,
     /// What becomes of content that breaks the rules.
@@ -147,6 +151,7 @@ impl Gateway {
             deriver,
             parameter_state,
             cursor_key: Arc::default(),
+            wards: Arc::default(),
             database,
             limits,
             policy,

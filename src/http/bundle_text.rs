@@ -85,12 +85,15 @@ impl BundleText {
     }
 }
 
-/// `search` of a match that is as far away (R4 `extension-location-distance.html`), to the metre.
 fn near(metres: f64) -> String {
+    format!("{{\"extension\":[{}],\"mode\":\"match\"}}", distance(metres))
+}
+
+/// The extension of a match that is as far away (R4 `extension-location-distance.html`), to the metre.
+pub fn distance(metres: f64) -> String {
     format!(
-        "{{\"extension\":[{{\"url\":\"http://hl7.org/fhir/StructureDefinition/location-distance\",\"valueDistance\":\
-         {{\"value\":{:.3},\"unit\":\"km\",\"system\":\"http://unitsofmeasure.org\",\"code\":\"km\"}}}}],\
-         \"mode\":\"match\"}}",
+        "{{\"url\":\"http://hl7.org/fhir/StructureDefinition/location-distance\",\"valueDistance\":\
+         {{\"value\":{:.3},\"unit\":\"km\",\"system\":\"http://unitsofmeasure.org\",\"code\":\"km\"}}}}",
         metres / 1000.0
     )
 }

@@ -29,6 +29,7 @@ fn location(resource: &Json) -> Projection {
     };
     let id = text(resource, "id").unwrap_or_default();
     let status = text(resource, "status");
+    let degrees = |name: &str| resource.get("position")?.get(name)?.as_number()?.as_str().parse().ok();
     if is("bd") {
         Projection::Bed(Bed {
             id,
@@ -50,10 +51,14 @@ fn location(resource: &Json) -> Projection {
             bed_function: coded_extension(resource, "bed-function"),
             admission_fee: coded_extension(resource, "admission-fee"),
             admittable_sex: coded_extension(resource, "admittable-sex"),
+            capabilities: capabilities(resource),
+            latitude: degrees("latitude"),
+            longitude: degrees("longitude"),
             vacancies: vacancies(resource),
         })
     } else if is("si") {
-        let degrees = |name: &str| resource.get("position")?.get(name)?.as_number()?.as_str().parse().ok();
+        let address = resource.get("address");
+        let municipality = address.and_then(|address| extension(address, "municipality"));
         Projection::Facility(Facility {
             id,
             name: text(resource, "name"),
@@ -61,6 +66,8 @@ fn location(resource: &Json) -> Projection {
             organization_id: referred(resource, "managingOrganization", "Organization"),
             latitude: degrees("latitude"),
             longitude: degrees("longitude"),
+            municipality: municipality.and_then(|found| text(found, "valueCode")),
+            city: address.and_then(|address| text(address, "city")),
         })
     } else {
         Projection::None
@@ -80,6 +87,13 @@ fn names(resource: &Json) -> String {
         identifier.get_str("value").map(|value| format!("{system}|{value}"))
     };
     resource.items("identifier").iter().filter_map(name).collect::<Vec<_>>().join("\n")
+}
+
+fn capabilities(resource: &Json) -> String {
+    let url = format!("{CANONICAL}/StructureDefinition/capability");
+    let own = resource.items("extension").iter().filter(|extension| extension.get_str("url") == Some(&url));
+    let codes = own.filter_map(|extension| extension.get("valueCoding")?.get_str("code"));
+    codes.collect::<Vec<_>>().join(" ")
 }
 
 fn vacancies(resource: &Json) -> Vec<Vacancy> {

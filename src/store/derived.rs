@@ -167,6 +167,10 @@ pub struct Facility {
     pub organization_id: Option<String>,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
+    /// The municipality's code.
+    pub municipality: Option<String>,
+    /// As the address has it.
+    pub city: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -178,6 +182,11 @@ pub struct Ward {
     pub bed_function: Option<String>,
     pub admission_fee: Option<String>,
     pub admittable_sex: Option<String>,
+    /// Codes, with a space between them.
+    pub capabilities: String,
+    /// The ward's own position, where it has one.
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
     pub vacancies: Vec<Vacancy>,
 }
 

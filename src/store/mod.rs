@@ -28,6 +28,7 @@ mod search;
 mod secret;
 mod sql;
 mod stamp;
+mod vacancy;
 mod writer;
 
 pub use board::{
@@ -58,4 +59,5 @@ pub use search::{
 };
 pub use secret::secret;
 pub use sql::{Column, RowAction, Rows, Sql, Value};
+pub use vacancy::{WardNow, WardsNow, acceptance_places};
 pub use writer::{WriterSettings, Writers};

@@ -132,6 +132,8 @@ fn facility_rows(rows: Vec<(i64, Facility)>) -> Rows {
             ("organization_id", texts(&rows, |row| &row.organization_id)),
             ("latitude", Column::MaybeDoubles(each(&rows, |row| row.latitude))),
             ("longitude", Column::MaybeDoubles(each(&rows, |row| row.longitude))),
+            ("municipality", texts(&rows, |row| &row.municipality)),
+            ("city", texts(&rows, |row| &row.city)),
         ],
         action: RowAction::Upsert { table: "facility", fixed: 2 },
     }
@@ -148,6 +150,9 @@ fn ward_rows(rows: Vec<(i64, Ward)>) -> Rows {
             ("bed_function", texts(&rows, |row| &row.bed_function)),
             ("admission_fee", texts(&rows, |row| &row.admission_fee)),
             ("admittable_sex", texts(&rows, |row| &row.admittable_sex)),
+            ("capabilities", Column::Texts(each(&rows, |row| row.capabilities.clone()))),
+            ("latitude", Column::MaybeDoubles(each(&rows, |row| row.latitude))),
+            ("longitude", Column::MaybeDoubles(each(&rows, |row| row.longitude))),
         ],
         action: RowAction::Upsert { table: "ward", fixed: 2 },
     }

@@ -19,7 +19,7 @@ use crate::search::{SearchRequest, TypeRequest};
 use crate::store::{self, Connection, Criteria, Found, Hit, Place, Search, Sql, TypeSearch, Version};
 
 use super::Gateway;
-use reading::check_whole;
+pub(in crate::exchange) use reading::check_whole;
 
 /// Which page of a search is wanted.
 #[derive(Clone, Debug, Default)]

@@ -80,7 +80,7 @@ impl Gateway {
 /// Refuses a parameter some of whose rows are not made yet: an answer by them would leave out matches. 400, since the server
 /// is well and a parameter is at fault; `transient`, since the same request is answered later (R4
 /// `valueset-issue-type.html`; `incomplete` would tell of an answer that was given).
-pub(super) fn check_whole(whole: &Whole, parameter: &Parameter) -> Result<()> {
+pub(in crate::exchange) fn check_whole(whole: &Whole, parameter: &Parameter) -> Result<()> {
     if whole.has(parameter.id) {
         return Ok(());
     }

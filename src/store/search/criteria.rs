@@ -373,6 +373,12 @@ impl Circle {
     pub fn metres_to(&self, latitude: f64, longitude: f64) -> f64 {
         metres_of_chord(chord_squared(unit_vector(self.latitude, self.longitude), unit_vector(latitude, longitude)))
     }
+
+    /// For points of the unit sphere: the distance in metres from the centre, where it is within the circle.
+    pub fn within(&self) -> impl Fn([f64; 3]) -> Option<f64> + use<> {
+        let (centre, metres) = (unit_vector(self.latitude, self.longitude), self.metres);
+        move |point| Some(metres_of_chord(chord_squared(centre, point))).filter(|found| *found <= metres)
+    }
 }
 
 /// A point of the unit sphere.

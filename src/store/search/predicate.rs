@@ -47,7 +47,7 @@ impl Patterns {
 
     /// One of the alternatives, for rows that are found by their resource: a planner without statistics would otherwise
     /// walk all wards with a free bed for each of them.
-    pub(super) fn any(&self, t: &str, now: i64) -> Sql {
+    pub(in crate::store) fn any(&self, t: &str, now: i64) -> Sql {
         join(self.each(t, now, " + 0"), " OR ", "1 = 0")
     }
 }

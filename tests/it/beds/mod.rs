@@ -7,3 +7,4 @@ mod csv;
 mod holds;
 mod killed;
 mod report;
+mod vacancies;

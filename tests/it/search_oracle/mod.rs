@@ -9,7 +9,7 @@ mod judge;
 mod number;
 mod order;
 mod queries;
-mod random;
+pub mod random;
 mod resources;
 mod text;
 mod time;

@@ -120,6 +120,11 @@ impl Inputs {
         }
     }
 
+    /// All of them as the pairs that a URL would have: what is no primitive, Coding or Duration is refused.
+    pub fn pairs(&self) -> Result<Vec<(String, String)>> {
+        self.list.iter().map(|input| Ok((input.name.clone(), input.as_parameter()?))).collect()
+    }
+
     /// A text: a string, uri, code, date or the like.
     pub fn text(&self, name: &str) -> Result<Option<&str>> {
         self.one(name)?.map(Input::text).transpose()
@@ -173,6 +178,26 @@ impl Input {
             Value::Text(text) | Value::Typed(_, Json::String(text)) if self.is_text() => Ok(text),
             _ => Err(self.of_another_type("string")),
         }
+    }
+
+    fn as_parameter(&self) -> Result<String> {
+        let token = |value: &Json, first: &str| match (value.get_str(first), value.get_str("code")) {
+            (Some(first), Some(code)) => Some(format!("{first}|{code}")),
+            (None, Some(code)) => Some(code.to_owned()),
+            _ => None,
+        };
+        let found = match &self.value {
+            Value::Text(text) | Value::Typed(_, Json::String(text)) => Some(text.clone()),
+            Value::Typed(_, Json::Number(number)) => Some(number.as_str().to_owned()),
+            Value::Typed(_, Json::Bool(value)) => Some(value.to_string()),
+            Value::Typed(name, value) if name == "Coding" => token(value, "system"),
+            Value::Typed(name, value) if name == "Duration" => {
+                let number = value.get("value").and_then(|number| number.as_number());
+                number.map(|number| format!("{}|{}", number.as_str(), value.get_str("code").unwrap_or("min")))
+            }
+            _ => None,
+        };
+        found.ok_or_else(|| self.of_another_type("string"))
     }
 
     fn is_text(&self) -> bool {

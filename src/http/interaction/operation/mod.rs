@@ -15,6 +15,7 @@ mod import_beds;
 mod inputs;
 pub mod json_schema;
 mod terminology;
+mod vacancies;
 mod validate;
 
 use futures_util::future::BoxFuture;
@@ -178,6 +179,19 @@ static OPERATIONS: &[Operation] = &[
         affects_state: true,
         media: &[Media::Ndjson],
         run: |app, call| Box::pin(bed_status::answer(app, call)),
+    },
+    Operation {
+        name: "vacancies",
+        on: On::Only(&["Location"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: NOT_THERE,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/vacancies",
+        inputs: vacancies::INPUTS,
+        bare: None,
+        affects_state: false,
+        media: &[],
+        run: |app, call| Box::pin(vacancies::answer(app, call)),
     },
     Operation {
         name: "import-beds",

@@ -1,0 +1,16 @@
+DROP TRIGGER facility_changed ON facility;
+DROP FUNCTION mark_facility();
+DROP TRIGGER ward_changed ON ward;
+DROP FUNCTION mark_ward();
+DROP TRIGGER ward_board_gone ON ward_board;
+DROP FUNCTION mark_gone();
+DROP TRIGGER ward_board_moved ON ward_board;
+DROP FUNCTION mark_board();
+DROP TABLE ward_gone;
+DROP INDEX ward_board_by_mark;
+ALTER TABLE ward_board DROP COLUMN mark;
+ALTER TABLE ward DROP COLUMN longitude;
+ALTER TABLE ward DROP COLUMN latitude;
+ALTER TABLE ward DROP COLUMN capabilities;
+ALTER TABLE facility DROP COLUMN city;
+ALTER TABLE facility DROP COLUMN municipality;

@@ -1,0 +1,17 @@
+DROP TRIGGER facility_gone;
+DROP TRIGGER facility_changed;
+DROP TRIGGER facility_made;
+DROP TRIGGER ward_changed;
+DROP TRIGGER ward_made;
+DROP TRIGGER ward_board_gone;
+DROP TRIGGER ward_board_moved;
+DROP TRIGGER ward_board_made;
+DROP VIEW next_mark;
+DROP TABLE ward_gone;
+DROP INDEX ward_board_by_mark;
+ALTER TABLE ward_board DROP COLUMN mark;
+ALTER TABLE ward DROP COLUMN longitude;
+ALTER TABLE ward DROP COLUMN latitude;
+ALTER TABLE ward DROP COLUMN capabilities;
+ALTER TABLE facility DROP COLUMN city;
+ALTER TABLE facility DROP COLUMN municipality;

@@ -1,0 +1,162 @@
+//! Reading the wards that were marked since.
+
+use std::collections::BTreeMap;
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
+
+use super::super::board::BedCount;
+use super::super::connection::Database;
+use super::super::error::StoreError;
+use super::super::search::unit_vector;
+use super::super::sql::Sql;
+use super::WardNow;
+
+/// What has changed since a mark.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub wards: BTreeMap<i64, WardNow>,
+    pub gone: Vec<i64>,
+    /// Everything below is known with this.
+    pub horizon: i64,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+    #[diesel(sql_type = BigInt)]
+    horizon: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    status: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    bed_function: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    admission_fee: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    admittable_sex: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    capabilities: Option<String>,
+    #[diesel(sql_type = Nullable<Double>)]
+    latitude: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    longitude: Option<f64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    facility_id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    facility_status: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    municipality: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    city: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    position: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    sex: Option<String>,
+    #[diesel(sql_type = Nullable<Bool>)]
+    isolation: Option<bool>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    staffed: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    occupied: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    reserved: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    blocked: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    available: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    as_of: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    valid_until: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    source: Option<String>,
+    #[diesel(sql_type = Nullable<Bool>)]
+    as_posted: Option<bool>,
+}
+
+/// One statement, so that all of it is of one moment.
+pub(super) async fn since(database: &Database, mark: i64) -> Result<Changed, StoreError> {
+    let mut connection = database.reader().await?;
+    let sql = Sql::new(if connection.is_sqlite() { SQLITE } else { POSTGRES }).bind(mark).bind(mark);
+    let mut rows: Vec<Row> = connection.load(sql).await?;
+    rows.sort_by_key(|row| (row.key, row.position));
+    let mut changed = Changed::default();
+    for mut row in rows {
+        changed.horizon = changed.horizon.max(row.horizon);
+        let Some(id) = row.id.take() else {
+            changed.gone.push(row.key);
+            continue;
+        };
+        let count = row.count();
+        changed.wards.entry(row.key).or_insert_with(|| row.ward(id)).counts.extend(count);
+    }
+    Ok(changed)
+}
+
+/// `$horizon`: below which mark nothing new can appear once the row was read. On SQLite the writer is alone; on PostgreSQL
+/// transactions end in any order, but all below the oldest one running have ended.
+macro_rules! text {
+    ($horizon:literal, $gone_horizon:literal) => {
+        concat!(
+            "SELECT b.key, ",
+            $horizon,
+            " AS horizon, w.id, w.status, w.bed_function, w.admission_fee, w.admittable_sex, w.capabilities, \
+             coalesce(w.latitude, f.latitude) AS latitude, coalesce(w.longitude, f.longitude) AS longitude, \
+             w.facility_id, f.status AS facility_status, f.municipality, f.city, c.position, c.sex, c.isolation, \
+             c.staffed, c.occupied, c.reserved, c.blocked, c.available, c.as_of, c.valid_until, c.source, c.as_posted \
+             FROM ward_board b LEFT JOIN ward w ON w.key = b.key LEFT JOIN facility f ON f.id = w.facility_id \
+             LEFT JOIN ward_count c ON c.key = b.key WHERE b.mark >= ? \
+             UNION ALL SELECT g.key, ",
+            $gone_horizon,
+            " AS horizon, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ward_gone g WHERE g.mark >= ?"
+        )
+    };
+}
+
+const SQLITE: &str = text!("b.mark + 1", "g.mark + 1");
+const POSTGRES: &str = text!(
+    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+);
+
+impl Row {
+    fn ward(&mut self, id: String) -> WardNow {
+        let is_active = |status: &Option<String>| status.as_deref().is_none_or(|status| status == "active");
+        let capabilities = self.capabilities.take().unwrap_or_default();
+        WardNow {
+            key: self.key,
+            id,
+            in_use: is_active(&self.status) && is_active(&self.facility_status),
+            function: self.bed_function.take(),
+            fee: self.admission_fee.take(),
+            sex: self.admittable_sex.take(),
+            capabilities: capabilities.split_whitespace().map(str::to_owned).collect(),
+            facility_id: self.facility_id.take(),
+            municipality: self.municipality.take(),
+            city: self.city.take(),
+            point: self.latitude.zip(self.longitude).map(|(latitude, longitude)| unit_vector(latitude, longitude)),
+            counts: Vec::new(),
+        }
+    }
+
+    fn count(&mut self) -> Option<BedCount> {
+        self.position?;
+        Some(BedCount {
+            sex: self.sex.take(),
+            isolation: self.isolation,
+            staffed: self.staffed,
+            occupied: self.occupied,
+            reserved: self.reserved,
+            blocked: self.blocked,
+            available: self.available,
+            as_of: self.as_of,
+            valid_until: self.valid_until.unwrap_or(0),
+            source: self.source.take().unwrap_or_else(|| "feed".to_owned()),
+            as_posted: self.as_posted.unwrap_or(false),
+        })
+    }
+}
