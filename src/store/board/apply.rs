@@ -126,13 +126,12 @@ impl<'a> Boards<'a> {
             let new = self.reported(&ward.ward, ward.as_of, ward.source);
             let state = self.state(&ward.ward);
             state.derive();
-            let told = match &ward.beds {
-                None => state.report_all(new),
-                Some(beds) => {
-                    let news = |id: &&String| state.beds.get(*id).is_some_and(|bed| state.is_news(bed, new));
-                    beds.iter().filter(news).cloned().collect()
-                }
+            let Some(beds) = &ward.beds else {
+                state.report_all(new);
+                continue;
             };
+            let news = |id: &&String| state.beds.get(*id).is_some_and(|bed| state.is_news(bed, new));
+            let told: Vec<String> = beds.iter().filter(news).cloned().collect();
             for id in told {
                 let Some(bed) = self.state(&ward.ward).beds.get(&id).cloned() else { continue };
                 self.put_bed(&ward.ward, &id, Some(BedState { reported: Some(new), ..bed }));

@@ -107,19 +107,14 @@ impl WardState {
         covering.or(bed.reported)
     }
 
-    /// A report of everything at once. Where all of it is older, it alone says how fresh the ward is; else the beds that it
-    /// covers are answered, to be told one by one.
-    pub fn report_all(&mut self, new: Reported) -> Vec<String> {
-        let covers_all = self.beds.values().all(|bed| bed.reported.is_none_or(|own| own.as_of <= new.as_of));
-        let covers_counts = self.slices.iter().all(|slice| slice.newest <= new.as_of);
+    /// A report of everything at once. Beds that were reported later keep that; where there are such, the counts are as old
+    /// as the oldest of both.
+    pub fn report_all(&mut self, new: Reported) {
         if self.report.is_some_and(|report| report.as_of >= new.as_of) {
-            return Vec::new();
+            return;
         }
-        if covers_all && covers_counts {
-            self.report = Some(new);
-            return Vec::new();
-        }
-        self.beds.iter().filter(|(_, bed)| self.is_news(bed, new)).map(|(id, _)| id.clone()).collect()
+        self.report = Some(new);
+        self.stale |= self.slices.iter().any(|slice| slice.newest > new.as_of);
     }
 
     /// Whether a report says something later of the bed.
