@@ -33,7 +33,7 @@ mod writer;
 
 pub use board::{
     BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, LocationKind, Validity, WardOnBoard, WardReport,
-    boards_of, lapsed_holds, location_kind,
+    boards_of, lapsed_holds, location_kind, wards_of,
 };
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,

@@ -30,8 +30,10 @@ pub(super) struct ReportPlan {
     /// In the order of the report's rows.
     pub rows: Vec<Result<Planned>>,
     boards: Boarded,
-    /// Places of which everything is still true, as wards; and beds.
+    /// Wards of which everything is still true, or these beds.
     still_true: BTreeMap<String, Option<BTreeSet<String>>>,
+    /// The facility of a place that is still as it was.
+    facility: Option<String>,
 }
 
 impl Gateway {
@@ -42,11 +44,13 @@ impl Gateway {
             plan.add_place(&mut connection, within.as_str()).await?;
         }
         let beds = self.find_beds(&mut connection, report, &mut plan.boards).await?;
+        // One for all rows that say none: else the same report would be of several moments.
+        let now = self.now();
         let mut seen: HashMap<String, usize> = HashMap::new();
         for (at, (row, bed)) in report.rows.iter().zip(beds).enumerate() {
             let planned = bed.and_then(|bed| {
                 let first = *seen.entry(bed.clone()).or_insert(at);
-                if first == at { self.plan_row(row, bed, &plan.boards) } else { Err(named_twice(&bed, first)) }
+                if first == at { self.plan_row(row, bed, &plan.boards, now) } else { Err(named_twice(&bed, first)) }
             });
             plan.rows.push(planned);
         }
@@ -57,9 +61,9 @@ impl Gateway {
         Ok(plan)
     }
 
-    fn plan_row(&self, row: &BedRow, bed: String, boards: &Boarded) -> Result<Planned> {
+    fn plan_row(&self, row: &BedRow, bed: String, boards: &Boarded, now: Instant) -> Result<Planned> {
         let Some(found) = boards.beds.get(&bed) else { return Err(not_a_bed(&bed)) };
-        let (now, as_of) = (self.now(), row.as_of.unwrap_or_else(|| self.now()));
+        let as_of = row.as_of.unwrap_or(now);
         if as_of.0 > now.0 + self.deriver.board_policy().ahead {
             return Err(Error::in_future(as_of, now));
         }
@@ -138,7 +142,7 @@ impl ReportPlan {
     async fn add_place(&mut self, connection: &mut Connection, id: &str) -> Result<()> {
         match store::location_kind(connection, id).await? {
             Some(LocationKind::Facility) => self.boards.add_facility(connection, id).await?,
-            Some(LocationKind::Ward) => self.boards.add_ward(connection, id).await?,
+            Some(LocationKind::Ward(_)) => self.boards.add_ward(connection, id).await?,
             Some(LocationKind::Bed(_) | LocationKind::Other) => return Err(no_place(id)),
             None => return Err(Error::not_found(&format!("Location/{id}"))),
         }
@@ -149,18 +153,13 @@ impl ReportPlan {
     async fn hold_true(&mut self, connection: &mut Connection, id: &str) -> Result<()> {
         match store::location_kind(connection, id).await? {
             Some(LocationKind::Facility) => {
-                let before: BTreeSet<String> = self.boards.wards.keys().cloned().collect();
-                self.boards.add_facility(connection, id).await?;
-                let of_it = self
-                    .boards
-                    .wards
-                    .iter()
-                    .filter(|(ward, state)| state.facility.as_deref() == Some(id) || !before.contains(*ward));
-                self.still_true.extend(of_it.map(|(ward, _)| (ward.clone(), None)));
+                let wards = store::wards_of(connection, id).await?;
+                self.still_true.extend(wards.into_iter().map(|ward| (ward, None)));
+                self.facility = Some(id.to_owned());
             }
-            Some(LocationKind::Ward) => {
-                self.boards.add_ward(connection, id).await?;
+            Some(LocationKind::Ward(facility)) => {
                 self.still_true.insert(id.to_owned(), None);
+                self.facility = self.facility.take().or(facility);
             }
             Some(LocationKind::Bed(ward)) => {
                 let beds = self.still_true.entry(ward).or_insert_with(|| Some(BTreeSet::new()));
@@ -206,9 +205,10 @@ impl ReportPlan {
 
     /// Whom the audit row names.
     pub fn of(&self, report: &BedReport) -> Option<ResourceKey> {
-        let ward = self.boards.wards.values().find_map(|ward| ward.facility.as_deref());
-        let ward = ward.or(self.boards.wards.keys().next().map(String::as_str));
-        let id = report.within.clone().or_else(|| ResourceId::parse(ward?));
+        let facility = self.boards.wards.values().find_map(|ward| ward.facility.as_ref());
+        let ward = || self.boards.wards.keys().chain(self.still_true.keys()).next();
+        let place = facility.or(self.facility.as_ref()).or_else(ward);
+        let id = report.within.clone().or_else(|| ResourceId::parse(place?));
         Some(ResourceKey { rtype: ResourceType::known("Location"), id: id? })
     }
 }

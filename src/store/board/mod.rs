@@ -18,7 +18,7 @@ pub use apply::{BoardReport, WardReport};
 pub(super) use apply::{Boards, Touch};
 pub(super) use cache::BoardCache;
 pub use lapse::lapsed_holds;
-pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind};
+pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind, wards_of};
 pub use policy::{BoardPolicy, Validity};
 pub use view::{Board, Count as BedCount, boards_of};
 pub(super) use ward::Slice;

@@ -106,6 +106,8 @@ struct PlaceRow {
     #[diesel(sql_type = Nullable<Text>)]
     ward: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
+    of_facility: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     facility: Option<String>,
 }
 
@@ -114,21 +116,33 @@ struct PlaceRow {
 pub enum LocationKind {
     /// With its ward, where it has one.
     Bed(String),
-    Ward,
+    /// With its facility, where it has one.
+    Ward(Option<String>),
     Facility,
     Other,
 }
 
 /// What the location of that logical id is; `None` where there is none.
 pub async fn location_kind(connection: &mut Connection, id: &str) -> Result<Option<LocationKind>, StoreError> {
-    const TEXT: &str = "SELECT b.ward_id AS bed_ward, w.id AS ward, f.id AS facility FROM resource r \
+    const TEXT: &str = "SELECT b.ward_id AS bed_ward, w.id AS ward, w.facility_id AS of_facility, f.id AS facility FROM resource r \
          LEFT JOIN bed b ON b.key = r.key LEFT JOIN ward w ON w.key = r.key LEFT JOIN facility f ON f.key = r.key \
          WHERE r.rtype = 'Location' AND r.rid = ? AND r.deleted = FALSE";
     let rows: Vec<PlaceRow> = connection.load(Sql::new(TEXT).bind(id)).await?;
     Ok(rows.into_iter().next().map(|row| match row {
         PlaceRow { bed_ward: Some(ward), .. } => LocationKind::Bed(ward),
-        PlaceRow { ward: Some(_), .. } => LocationKind::Ward,
+        PlaceRow { ward: Some(_), of_facility, .. } => LocationKind::Ward(of_facility),
         PlaceRow { facility: Some(_), .. } => LocationKind::Facility,
         _ => LocationKind::Other,
     }))
+}
+
+/// The logical ids of a facility's wards.
+pub async fn wards_of(connection: &mut Connection, facility: &str) -> Result<Vec<String>, StoreError> {
+    #[derive(QueryableByName)]
+    struct Ward {
+        #[diesel(sql_type = Text)]
+        id: String,
+    }
+    let sql = Sql::new("SELECT id FROM ward WHERE facility_id = ?").bind(facility);
+    Ok(connection.load::<Ward>(sql).await?.into_iter().map(|ward| ward.id).collect())
 }

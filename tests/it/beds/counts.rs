@@ -177,7 +177,10 @@ async fn counts_that_nobody_reports_any_more_are_unknown(app: &TestApp) {
     assert_eq!(counts(&app).await, any([2, 1, 0, 0, 1]), "nothing has changed, said the facility");
     assert_eq!(matches(&app, "Location?available=1").await, 1);
     clock.advance(31);
+    let moment = async || app.get("Location/b0").await.expect(200)["extension"].to_string();
+    let before = moment().await;
     report(&app, heartbeat("b0")).await;
+    assert_ne!(moment().await, before, "the bed itself is fresh");
     assert_eq!(counts(&app).await, any([2, -1, -1, -1, -1]), "one bed is not all");
     report(&app, heartbeat("w")).await;
     assert_eq!(counts(&app).await, any([2, 1, 0, 0, 1]));
