@@ -142,8 +142,7 @@ impl<'a> Boards<'a> {
     /// Puts a bed on a board, or takes it away, so that [`Self::roll_back`] knows how to undo it.
     fn put_bed(&mut self, ward: &str, id: &str, bed: Option<BedState>) {
         let state = self.state(ward);
-        state.new_changes += 1;
-        state.stale = true;
+        state.touched();
         let old = match bed {
             Some(bed) => {
                 state.told.insert(id.to_owned());
@@ -159,9 +158,8 @@ impl<'a> Boards<'a> {
 
     /// Applies a step.
     pub fn touch(&mut self, touch: &Touch<'_>) -> Result<(), Refusal> {
-        match (touch.before, touch.after) {
-            (Projection::Bed(_), _) | (_, Projection::Bed(_)) => self.bed(touch)?,
-            _ => {}
+        if let (Projection::Bed(_), _) | (_, Projection::Bed(_)) = (touch.before, touch.after) {
+            self.bed(touch)?;
         }
         match (touch.before, touch.after) {
             (_, Projection::Ward(ward)) => self.ward(touch, ward)?,
@@ -187,16 +185,8 @@ impl<'a> Boards<'a> {
             let old = state.beds.get(touch.id).cloned();
             old.map(|old| (state.effective(&old), old))
         });
-        let Projection::Bed(bed) = touch.after else {
-            if let Some(from) = from {
-                self.leave(&from, touch.id);
-            }
-            return Ok(());
-        };
-        let Some(to) = to else {
-            if let Some(from) = from {
-                self.leave(&from, touch.id);
-            }
+        let (Projection::Bed(bed), Some(to)) = (touch.after, to) else {
+            from.iter().for_each(|from| self.leave(from, touch.id));
             return Ok(());
         };
         let known = old.as_ref().and_then(|(known, _)| *known);
@@ -223,8 +213,7 @@ impl<'a> Boards<'a> {
         if bed.operational_status.as_deref() == Some("O") && state.holds.iter().any(is_here) {
             // The patient has come.
             state.holds.retain(|hold| !is_here(hold));
-            state.new_changes += 1;
-            state.stale = true;
+            state.touched();
         }
         if reported != known || state.beds.get(touch.id) != Some(&new) {
             self.put_bed(&to, touch.id, Some(new));
@@ -275,11 +264,10 @@ impl<'a> Boards<'a> {
         }
         (state.is_ward, state.facility_id) = (true, facility);
         state.sex.clone_from(&ward.admittable_sex);
-        state.new_changes += 1;
         if state.beds.is_empty() {
             state.slices = posted;
         }
-        state.stale = true;
+        state.touched();
         Ok(())
     }
 
@@ -331,18 +319,15 @@ impl<'a> Boards<'a> {
         let hold = Hold { task_id: touch.id.to_owned(), bed_id, sex, isolation, since, until };
         let state = self.state(&place.ward);
         state.derive();
-        if !state.has_room_for(&hold) && touch.as_given {
-            return Ok(());
-        }
         if !state.has_room_for(&hold) {
-            return Err(match hold.bed_id {
-                Some(_) => Refusal::BedTaken { place: id },
-                None => Refusal::NoBedLeft { place: id },
-            });
+            return match hold.bed_id {
+                _ if touch.as_given => Ok(()),
+                Some(_) => Err(Refusal::BedTaken { place: id }),
+                None => Err(Refusal::NoBedLeft { place: id }),
+            };
         }
         state.holds.push(hold);
-        state.new_changes += 1;
-        state.stale = true;
+        state.touched();
         self.hold_wards.insert(touch.id.to_owned(), place.ward);
         Ok(())
     }
@@ -350,8 +335,7 @@ impl<'a> Boards<'a> {
     fn release(&mut self, ward: &str, task_id: &str) {
         let state = self.state(ward);
         state.holds.retain(|hold| hold.task_id != task_id);
-        state.new_changes += 1;
-        state.stale = true;
+        state.touched();
     }
 
     /// The ward, which [`Self::roll_back`] knows how to restore.

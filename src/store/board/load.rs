@@ -16,7 +16,8 @@ use super::super::overlay::Overlay;
 use super::super::sql::{Sql, Value};
 use super::apply::{Boards, Place};
 use super::cache::BoardCache;
-use super::ward::{BedState, Hold, Reported, Slice, WardState};
+use super::columns::CountColumns;
+use super::ward::{BedState, Hold, Reported, WardState};
 
 /// What a batch touches.
 #[derive(Default)]
@@ -267,26 +268,8 @@ struct SliceRow {
     ward_id: String,
     #[diesel(sql_type = BigInt)]
     position: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    sex: Option<String>,
-    #[diesel(sql_type = Nullable<Bool>)]
-    isolation: Option<bool>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    staffed: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    occupied: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    reserved: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    blocked: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    available: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    as_of: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    valid_until: Option<i64>,
-    #[diesel(sql_type = Nullable<Text>)]
-    source: Option<String>,
+    #[diesel(embed)]
+    count: CountColumns,
     #[diesel(sql_type = BigInt)]
     held: i64,
     #[diesel(sql_type = BigInt)]
@@ -337,7 +320,7 @@ async fn wards(
     for row in of_ids::<SliceRow>(connection, SLICES, &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
         state.stored.misplaced |= row.position != position(state.slices.len());
-        state.slices.push(slice(row));
+        state.slices.push(row.count.slice(row.held, row.newest));
     }
     for row in of_ids::<HoldRow>(connection, &format!("{HOLDS}ward_id"), &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
@@ -354,21 +337,4 @@ async fn wards(
 fn reported(as_of: Option<i64>, valid_until: Option<i64>, source: Option<String>) -> Option<Reported> {
     let source = source.as_deref().and_then(Source::from_code).unwrap_or_default();
     as_of.map(|as_of| Reported { as_of, valid_until: valid_until.unwrap_or(0), source })
-}
-
-fn slice(row: SliceRow) -> Slice {
-    Slice {
-        sex: row.sex,
-        isolation: row.isolation,
-        staffed: row.staffed,
-        occupied: row.occupied,
-        reserved: row.reserved,
-        blocked: row.blocked,
-        available: row.available,
-        as_of: row.as_of,
-        valid_until: row.valid_until.unwrap_or(0),
-        source: row.source.as_deref().and_then(Source::from_code),
-        held: row.held,
-        newest: row.newest,
-    }
 }

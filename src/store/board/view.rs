@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::super::connection::Connection;
 use super::super::error::StoreError;
+use super::columns::CountColumns;
 use super::load::of_ids;
 
 /// What the gateway knows of a location besides its text.
@@ -51,26 +52,8 @@ struct CountRow {
     id: String,
     #[diesel(sql_type = BigInt)]
     position: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    sex: Option<String>,
-    #[diesel(sql_type = Nullable<Bool>)]
-    isolation: Option<bool>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    staffed: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    occupied: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    reserved: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    blocked: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    available: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    as_of: Option<i64>,
-    #[diesel(sql_type = BigInt)]
-    valid_until: i64,
-    #[diesel(sql_type = Text)]
-    source: String,
+    #[diesel(embed)]
+    count: CountColumns,
     #[diesel(sql_type = Bool)]
     as_posted: bool,
 }
@@ -85,8 +68,7 @@ pub async fn boards_of(
          WHERE r.rtype = 'Location' AND r.rid";
     // A ward whose beds are all closed has a board, and no counts.
     const WARDS: &str = "SELECT w.id, coalesce(c.position, -1) AS position, c.sex, c.isolation, c.staffed, c.occupied, c.reserved, c.blocked, c.available, \
-         c.as_of, coalesce(c.valid_until, 0) AS valid_until, coalesce(c.source, 'feed') AS source, \
-         coalesce(c.as_posted, FALSE) AS as_posted FROM ward w LEFT JOIN ward_count c ON c.key = w.key WHERE w.id";
+         c.as_of, c.valid_until, c.source, coalesce(c.as_posted, FALSE) AS as_posted FROM ward w LEFT JOIN ward_count c ON c.key = w.key WHERE w.id";
     let mut found = HashMap::new();
     for row in of_ids::<BedRow>(connection, BEDS, beds).await? {
         found.extend(row.as_of.map(|as_of| (row.id, Board::Bed { as_of })));
@@ -96,22 +78,7 @@ pub async fn boards_of(
             Board::Ward(counts) if row.position >= 0 => counts,
             _ => continue,
         };
-        let CountRow { sex, isolation, staffed, occupied, reserved, blocked, available, as_of, .. } = row;
-        let (valid_until, source, as_posted) = (row.valid_until, row.source, row.as_posted);
-        let count = Count {
-            sex,
-            isolation,
-            staffed,
-            occupied,
-            reserved,
-            blocked,
-            available,
-            as_of,
-            valid_until,
-            source,
-            as_posted,
-        };
-        counts.push(count);
+        counts.push(row.count.count(row.as_posted));
     }
     Ok(found)
 }

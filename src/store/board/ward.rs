@@ -101,6 +101,12 @@ impl WardState {
         self.stored.changes.unwrap_or(0) + self.new_changes
     }
 
+    /// Something of it has changed: whoever planned on the board is told, and its counts are made anew.
+    pub fn touched(&mut self) {
+        self.new_changes += 1;
+        self.stale = true;
+    }
+
     /// A bed's report that counts: its own, or a later one of the whole ward.
     pub fn effective(&self, bed: &BedState) -> Option<Reported> {
         let covering = self.report.filter(|report| bed.reported.is_none_or(|own| report.as_of >= own.as_of));

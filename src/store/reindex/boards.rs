@@ -59,9 +59,8 @@ async fn mend(connection: &mut Connection, texts: &[WardText], derive: &dyn Deri
         if state.beds.is_empty() {
             state.slices = posted(text, derive)?.into_iter().map(|slice| as_fresh(slice, &before)).collect();
         }
-        state.stale = true;
-        // Whoever keeps this board in memory may keep wrong beds.
-        state.new_changes += 1;
+        // Also where the counts were right: whoever keeps this board in memory may keep wrong beds.
+        state.touched();
     }
     boards.flush(connection, &HashMap::new()).await
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
 
-use super::super::board::BedCount;
+use super::super::board::CountColumns;
 use super::super::connection::Database;
 use super::super::error::StoreError;
 use super::super::search::unit_vector;
@@ -53,26 +53,8 @@ struct Row {
     city: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     position: Option<i64>,
-    #[diesel(sql_type = Nullable<Text>)]
-    sex: Option<String>,
-    #[diesel(sql_type = Nullable<Bool>)]
-    isolation: Option<bool>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    staffed: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    occupied: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    reserved: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    blocked: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    available: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    as_of: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    valid_until: Option<i64>,
-    #[diesel(sql_type = Nullable<Text>)]
-    source: Option<String>,
+    #[diesel(embed)]
+    count: CountColumns,
     #[diesel(sql_type = Nullable<Bool>)]
     as_posted: Option<bool>,
 }
@@ -90,8 +72,10 @@ pub(super) async fn since(database: &Database, mark: i64) -> Result<Changed, Sto
             changed.gone.push(row.key);
             continue;
         };
-        let count = row.count();
-        changed.wards.entry(row.key).or_insert_with(|| row.ward(id)).counts.extend(count);
+        let ward = changed.wards.entry(row.key).or_insert_with(|| row.ward(id));
+        if row.position.is_some() {
+            ward.counts.push(row.count.count(row.as_posted.unwrap_or(false)));
+        }
     }
     Ok(changed)
 }
@@ -141,22 +125,5 @@ impl Row {
             point: self.latitude.zip(self.longitude).map(|(latitude, longitude)| unit_vector(latitude, longitude)),
             counts: Vec::new(),
         }
-    }
-
-    fn count(&mut self) -> Option<BedCount> {
-        self.position?;
-        Some(BedCount {
-            sex: self.sex.take(),
-            isolation: self.isolation,
-            staffed: self.staffed,
-            occupied: self.occupied,
-            reserved: self.reserved,
-            blocked: self.blocked,
-            available: self.available,
-            as_of: self.as_of,
-            valid_until: self.valid_until.unwrap_or(0),
-            source: self.source.take().unwrap_or_else(|| "feed".to_owned()),
-            as_posted: self.as_posted.unwrap_or(false),
-        })
     }
 }
