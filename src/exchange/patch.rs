@@ -3,11 +3,11 @@
 use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::json::{Json, Limits, check_fhir_rules, parse, to_compact};
+use crate::fhir::json::{Json, check_fhir_rules, to_compact};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::fhir::patch::{PatchError, PatchErrorKind, fhirpath_patch, json_patch};
 use crate::profile::Definitions;
-use crate::store::{Action, Assertion, Criteria, Expect, Method, Step, Unit, Version};
+use crate::store::{self, Action, Assertion, Criteria, Expect, Method, Step, Unit, Version};
 
 use super::prepare::{Content, keeps_rules, read_json};
 use super::{Gateway, Planned, Standing, Written, origin, settle};
@@ -112,8 +112,7 @@ impl Gateway {
     /// The content that comes out of a patch; not validated.
     pub(super) fn patched(&self, found: &Version, patch: &Patch) -> Result<Content> {
         let body = found.body.as_deref().unwrap_or_default();
-        let mut tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+        let mut tree = store::stored_tree(body)?;
         let applied = match patch.form {
             PatchForm::Json => json_patch::apply(&mut tree, &patch.document),
             PatchForm::FhirPath => fhirpath_patch::apply(&mut tree, &patch.document, &Repeats(&self.definitions)),

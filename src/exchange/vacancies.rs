@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::access::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exchange::Gateway;
 use crate::exchange::search::check_whole;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Json, Limits, parse, to_compact};
+use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::CANONICAL;
 use crate::region::{self, FunctionTotal, VacancyMatch, VacancyPage, VacancyQuery};
 use crate::store::{self, Board, TokenPattern, Version, parameter_id, system_id};
@@ -98,8 +98,7 @@ fn acceptance() -> TokenPattern {
 
 fn read(version: &Version) -> Result<Option<Json>> {
     let Some(body) = &version.body else { return Ok(None) };
-    let tree = parse(body.as_bytes(), Limits { depth: usize::MAX });
-    tree.map(Some).map_err(|error| Error::internal("a stored text does not parse", &error))
+    Ok(Some(store::stored_tree(body)?))
 }
 
 /// The ward with the counts by which it was chosen.

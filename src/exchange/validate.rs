@@ -3,7 +3,7 @@
 use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::{ResourceKey, ResourceType};
-use crate::fhir::json::{Json, Limits, parse};
+use crate::fhir::json::Json;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::{Interaction, Validation};
 use crate::store::{self, Refusal};
@@ -43,8 +43,7 @@ impl Gateway {
             true => self.definition(rtype, id)?.text.clone(),
             false => self.read(caller, &key).await?.version.body.unwrap_or_default(),
         };
-        let tree = parse(text.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+        let tree = store::stored_tree(&text)?;
         Ok(Content { text, tree })
     }
 

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::fhir::json::{Limits, parse};
-
 use super::connection::Connection;
 use super::derived::{Derive, Projection};
 use super::error::StoreError;
 use super::reindex::{CHUNK, Progress, Stage, transact};
-use super::resource::Number;
+use super::resource::{Number, stored_tree};
 use super::sql::{Column, RowAction, Rows, Sql};
 
 /// The type of the resources among which beds are.
@@ -134,8 +132,7 @@ async fn stored(connection: &mut Connection, log: &[LogRow]) -> Result<Vec<Event
 /// A deleted version is no bed.
 fn project(body: Option<&str>, derive: &dyn Derive) -> Result<Projection, StoreError> {
     let Some(body) = body else { return Ok(Projection::None) };
-    let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-        .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
+    let tree = stored_tree(body)?;
     Ok(derive.project(BEDS, &tree))
 }
 

@@ -50,7 +50,7 @@ pub use housekeeping::{KeepingDays, keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
 pub use parameter_state::{MadeParameter, Manifest, ParameterState, Whole};
 pub use reindex::{Stage, reindex};
-pub use resource::{current, current_cached, current_of, version};
+pub use resource::{current, current_cached, current_of, stored_tree, version};
 pub use search::{
     Bound, Circle, Compare, Condition, Count, Criteria, DatePattern, EARTH_RADIUS, Edge, Found, Hit, Indexed,
     Inherited, MOST_KEYS, Patterns, Place, QuantityPattern, ReferencePattern, Search, SearchLimits, SortBy, SortKey,

@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Json, Limits, parse};
+use crate::fhir::json::Json;
 
 use super::change::{Action, Draft, Expect, Method, Refusal, Step, StepResult, UnitError, Version};
 use super::derived::{Derive, Derived, Projection};
 use super::error::StoreError;
-use super::resource::CurrentRow;
+use super::resource::{CurrentRow, stored_tree};
 use super::stamp::Stamp;
-
-/// Stored texts were accepted once; a tighter limit set since must not make them unreadable.
-const STORED: Limits = Limits { depth: 10_000 };
 
 /// A resource as a batch sees it.
 #[derive(Clone, Debug, Default)]
@@ -210,8 +207,7 @@ impl Loaded {
     fn content(&mut self, rtype: &str, derive: &dyn Derive) -> Result<Option<&Arc<Content>>, StoreError> {
         let Some(body) = &self.body else { return Ok(None) };
         if self.content.is_none() {
-            let tree = parse(body.as_bytes(), STORED)
-                .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
+            let tree = stored_tree(body)?;
             let derived = derive.derive(rtype, &tree);
             self.content = Some(Arc::new(Content { tree, derived }));
         }

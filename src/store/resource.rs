@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
+use crate::fhir::json::{Json, Limits, parse};
 
 use super::change::Version;
 use super::connection::{Connection, Database};
@@ -54,6 +55,12 @@ struct VersionRow {
     at: i64,
     #[diesel(sql_type = Nullable<Text>)]
     body: Option<String>,
+}
+
+/// A stored text as a tree. It was accepted once: a tighter limit that was set since must not make it unreadable.
+pub fn stored_tree(body: &str) -> Result<Json, StoreError> {
+    parse(body.as_bytes(), Limits { depth: 10_000 })
+        .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))
 }
 
 /// The current version, a deletion included; `None` for an id that was never used.

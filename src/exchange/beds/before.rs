@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::exchange::Gateway;
 use crate::exchange::read::present;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::json::{Limits, parse};
 use crate::region::BedStatus;
 use crate::store::{self, Scope, Version, Window};
 
@@ -44,6 +43,6 @@ impl Gateway {
 }
 
 fn status_of(version: &Version) -> Option<BedStatus> {
-    let tree = parse(version.body.as_deref()?.as_bytes(), Limits { depth: usize::MAX }).ok()?;
+    let tree = store::stored_tree(version.body.as_deref()?).ok()?;
     BedStatus::from_code(tree.get("operationalStatus")?.get_str("code")?)
 }

@@ -6,11 +6,11 @@ use crate::exchange::prepare::Content;
 use crate::exchange::{Done, Gateway, Planned, origin, settle};
 use crate::fhir::id::{ResourceId, ResourceKey};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Limits, parse, to_compact};
+use crate::fhir::json::to_compact;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::profile::Interaction;
 use crate::region;
-use crate::store::{Action, Boarded, Derive, Expect, Method, Projection, Refusal, Step, Unit, Vacancy};
+use crate::store::{self, Action, Boarded, Derive, Expect, Method, Projection, Refusal, Step, Unit, Vacancy};
 
 use super::{CountReport, RowDone};
 
@@ -30,8 +30,7 @@ impl Gateway {
         let key = self.key_of_ward(report).await?;
         let found = self.read(caller, &key).await?.version;
         let body = found.body.as_deref().unwrap_or_default();
-        let old = parse(body.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+        let old = store::stored_tree(body)?;
         let Projection::Ward(ward) = region::project(key.rtype.as_str(), &old) else { return Err(not_a_ward(&key)) };
         let new = region::with_counts(&old, &report.counts);
         let unchanged = region::is_same_location(&old, &new);

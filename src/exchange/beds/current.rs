@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exchange::Gateway;
-use crate::fhir::json::{Limits, parse, to_compact};
+use crate::fhir::json::to_compact;
 use crate::region;
 use crate::store::{self, Connection, Version};
 
@@ -41,8 +41,7 @@ impl Gateway {
                 laid.push(false);
                 continue;
             };
-            let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-                .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+            let tree = store::stored_tree(body)?;
             if let Some(now) = region::laid_over(&tree, board, self.now()) {
                 version.body = Some(to_compact(&now));
             }

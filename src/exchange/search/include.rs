@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::error::Result;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::json::{Json, Limits, parse};
+use crate::fhir::json::Json;
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::search::Include;
 use crate::store::{self, Connection, Hit, Version};
@@ -152,7 +152,7 @@ impl Gathering<'_> {
 
 /// What is stored was read once within the limits of its time.
 fn body(version: &Version) -> Option<Json> {
-    parse(version.body.as_ref()?.as_bytes(), Limits { depth: usize::MAX }).ok()
+    store::stored_tree(version.body.as_ref()?).ok()
 }
 
 fn too_many(limit: usize) -> Issue {

@@ -5,13 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use crate::fhir::json::{Limits, parse};
-
 use super::super::board::{Boards, Slice};
 use super::super::connection::Connection;
 use super::super::derived::{Derive, Projection};
 use super::super::error::StoreError;
-use super::super::resource::Number;
+use super::super::resource::{Number, stored_tree};
 use super::super::sql::Sql;
 use super::{CHUNK, Progress, Stage, transact};
 
@@ -77,8 +75,7 @@ fn as_fresh(posted: Slice, stored: &[Slice]) -> Slice {
 /// The counts that the ward's text has.
 fn posted(text: &WardText, derive: &dyn Derive) -> Result<Vec<Slice>, StoreError> {
     let Some(body) = &text.body else { return Ok(Vec::new()) };
-    let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-        .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
+    let tree = stored_tree(body)?;
     let Projection::Ward(ward) = derive.project("Location", &tree) else { return Ok(Vec::new()) };
     let validity = |source| derive.board_policy().validity(&text.id, ward.facility_id.as_deref(), source);
     Ok(ward.vacancies.iter().map(|vacancy| Slice::posted(vacancy, validity)).collect())

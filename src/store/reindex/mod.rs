@@ -19,15 +19,13 @@ use std::time::{Duration, Instant};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::fhir::json::{Limits, parse};
-
 use super::checkpoint::Checkpoints;
 use super::connection::{Connection, Database};
 use super::derived::{Derive, Derived};
 use super::error::StoreError;
 use super::event::rebuild_events;
 use super::parameter_state::{hold, record_whole, take_over};
-use super::resource::Number;
+use super::resource::{Number, stored_tree};
 use super::sql::Sql;
 
 use boards::rebuild_boards;
@@ -158,8 +156,7 @@ fn derive_rows(rows: Vec<BodyRow>, derive: &dyn Derive) -> Result<BTreeMap<i64, 
     let derived = rows.into_iter().map(|row| {
         let derived = match row.body.filter(|_| !row.deleted) {
             Some(body) => {
-                let tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-                    .map_err(|error| StoreError::Internal(format!("a stored text does not parse: {error}")))?;
+                let tree = stored_tree(&body)?;
                 derive.derive(&row.rtype, &tree)
             }
             None => Derived::default(),
