@@ -9,9 +9,7 @@ use crate::access::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fhir::id::{ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Limits, parse};
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::fhir::resource::same_content;
 use crate::profile::Interaction;
 use crate::store::{
     self, Action, Assertion, Criteria, Derive, Derived, Expect, Step, StepResult, Unit, UnitError, Version,
@@ -148,9 +146,9 @@ impl Gateway {
         if *expect == Expect::Anything {
             *expect = Expect::Unmoved(standing.version);
         }
-        let body = standing.body.as_deref().unwrap_or_default();
-        let same =
-            parse(body.as_bytes(), Limits { depth: usize::MAX }).is_ok_and(|tree| same_content(&tree, &content.tree));
+        let tree = store::stored_tree(standing.body.as_deref().unwrap_or_default());
+        // As the writer will judge it.
+        let same = tree.is_ok_and(|tree| self.deriver.is_same(key.rtype.as_str(), &tree, &content.tree));
         Ok(Some(if same { standing.version } else { standing.version + 1 }))
     }
 

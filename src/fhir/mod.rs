@@ -5,5 +5,6 @@ pub mod id;
 pub mod instant;
 pub mod json;
 pub mod outcome;
+pub mod parameters;
 pub mod patch;
 pub mod resource;

@@ -116,8 +116,36 @@ fn quoted(text: &str) -> String {
 /// Whether two contents of one resource say the same, apart from what the server writes into `meta`. The `id` is left
 /// aside: it is the same, but stands elsewhere where the server has put it in.
 pub fn same_content(left: &Json, right: &Json) -> bool {
+    same_content_by(left, right, |_, _| true, |_, left, right| left == right)
+}
+
+/// The same for members that `count`, each compared with its counterpart by `same`.
+pub fn same_content_by(
+    left: &Json,
+    right: &Json,
+    count: impl Fn(&str, &Json) -> bool,
+    same: impl Fn(&str, &Json, &Json) -> bool,
+) -> bool {
     let (Json::Object(left), Json::Object(right)) = (left, right) else { return left == right };
-    own_members(left).eq(own_members(right)) && client_meta(left).eq(client_meta(right))
+    let counted = |(name, value): &(&str, &Json)| count(name, value);
+    let pairs = |left: &(&str, &Json), right: &(&str, &Json)| left.0 == right.0 && same(left.0, left.1, right.1);
+    all_pairs(own_members(left).filter(counted), own_members(right).filter(counted), pairs)
+        && client_meta(left).eq(client_meta(right))
+}
+
+/// Whether both have as many items, and each is `same` as its counterpart.
+pub fn all_pairs<T>(
+    mut left: impl Iterator<Item = T>,
+    mut right: impl Iterator<Item = T>,
+    same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(left), Some(right)) if same(&left, &right) => {}
+            _ => return false,
+        }
+    }
 }
 
 fn own_members(object: &Object) -> impl Iterator<Item = (&str, &Json)> {

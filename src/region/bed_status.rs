@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::store::Standing;
 
+/// HL7 v2 table 0116 as a code system.
+pub const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v2-0116";
+
 /// What a hospital says of a bed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BedStatus {

@@ -9,7 +9,7 @@ mod vacancies;
 
 pub use bed_status::BedStatus;
 pub use overlay::{laid_over, without_derived};
-pub use posted::with_counts;
+pub use posted::{with_counts, with_status};
 pub use projection::project;
 pub use same::is_same_location;
 pub use vacancies::{FunctionTotal, Vacancies, VacancyMatch, VacancyPage, VacancyQuery, VacancySort, vacancies};

@@ -2,9 +2,9 @@
 //! back. ARCHITECTURE.md, "Beds".
 
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Json, Number, Object};
+use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
-use crate::store::{BedCount, Board};
+use crate::store::{BedCount, Board, Vacancy};
 
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
@@ -21,7 +21,7 @@ pub fn laid_over(location: &Json, board: &Board, now: Instant) -> Option<Json> {
             let said = location.items("extension").iter().find(|extension| extension.get_str("url") == Some(&url));
             let said = said.and_then(|extension| Instant::parse(extension.get_str("valueInstant")?));
             (said != Some(moment)).then(|| {
-                let new = object([("url", url.as_str().into()), ("valueInstant", moment.to_fhir().into())]);
+                let new = part(&url, "valueInstant", moment.to_fhir());
                 with_extensions(location, &url, vec![new])
             })
         }
@@ -49,29 +49,33 @@ fn moment_of(slice: &Json) -> Option<Instant> {
 /// A ward's text without the counts that the gateway derived; `None` where it has none.
 pub fn without_derived(location: &Json) -> Option<Json> {
     let url = url_of("bed-vacancy");
-    let is_derived = |extension: &Json| {
-        extension.get_str("url") == Some(&url)
-            && extension.items("extension").iter().any(|part| part.get_str("valueCode") == Some("derived"))
-    };
     let extensions = location.items("extension");
-    if !extensions.iter().any(is_derived) {
+    if !extensions.iter().any(|extension| is_derived(extension, &url)) {
         return None;
     }
-    let kept: Vec<Json> = extensions.iter().filter(|extension| !is_derived(extension)).cloned().collect();
-    let mut location = location.clone();
-    let members = location.as_object_mut()?;
-    if kept.is_empty() {
-        drop(members.remove("extension"))
-    } else {
-        drop(members.insert("extension", kept))
-    }
-    Some(location)
+    let kept = extensions.iter().filter(|extension| !is_derived(extension, &url)).cloned().collect();
+    Some(with_all_extensions(location, kept))
 }
 
-/// The same with these extensions in the place of all others of that url.
-fn with_extensions(location: &Json, url: &str, new: Vec<Json>) -> Json {
-    let others = location.items("extension").iter().filter(|extension| extension.get_str("url") != Some(url));
-    let all: Vec<Json> = others.cloned().chain(new).collect();
+/// Whether the extension is a count, by `url`, that the gateway derived.
+pub(super) fn is_derived(extension: &Json, url: &str) -> bool {
+    extension.get_str("url") == Some(url)
+        && extension.items("extension").iter().any(|part| part.get_str("valueCode") == Some("derived"))
+}
+
+/// The same with these extensions in the place of all others of that url: where the first of them stood, since the order of
+/// extensions is content, else at the end.
+pub(super) fn with_extensions(location: &Json, url: &str, new: Vec<Json>) -> Json {
+    let is_other = |extension: &&Json| extension.get_str("url") != Some(url);
+    let old = location.items("extension");
+    let place = old.iter().position(|extension| !is_other(&extension)).unwrap_or(old.len());
+    let mut all = old[..place].to_vec();
+    all.extend(new);
+    all.extend(old[place..].iter().filter(is_other).cloned());
+    with_all_extensions(location, all)
+}
+
+fn with_all_extensions(location: &Json, all: Vec<Json>) -> Json {
     let mut location = location.clone();
     if let Some(members) = location.as_object_mut() {
         if all.is_empty() { drop(members.remove("extension")) } else { drop(members.insert("extension", all)) }
@@ -82,45 +86,66 @@ fn with_extensions(location: &Json, url: &str, new: Vec<Json>) -> Json {
 /// One count as `bed-vacancy` has it. Past `validUntil` nobody knows how many beds there are.
 fn slice(count: &BedCount, now: Instant) -> Json {
     let known = count.valid_until > now.0;
-    let mut parts = Vec::new();
-    if let Some(sex) = &count.sex {
-        let system = format!("{CANONICAL}/CodeSystem/admittable-sex");
-        parts.push(part("sex", "valueCoding", object([("system", system.into()), ("code", sex.as_str().into())])));
-    }
-    parts.extend(count.isolation.map(|isolation| part("isolation", "valueBoolean", Json::Bool(isolation))));
-    parts.extend(count.staffed.map(|staffed| part("staffed", "valueUnsignedInt", number(staffed))));
-    let counts = [("occupied", count.occupied), ("reserved", count.reserved), ("blocked", count.blocked)];
-    for (name, value) in counts.into_iter().filter(|_| known) {
-        parts.extend(value.map(|value| part(name, "valueUnsignedInt", number(value))));
-    }
-    match count.available.filter(|_| known) {
-        Some(available) => parts.push(part("available", "valueUnsignedInt", number(available))),
-        None => parts.push(part("available", "_valueUnsignedInt", unknown())),
+    let only_known = |value: Option<i64>| value.filter(|_| known);
+    let mut parts = kind(count.sex.as_deref(), count.isolation);
+    parts.extend(numbers([
+        ("staffed", count.staffed),
+        ("occupied", only_known(count.occupied)),
+        ("reserved", only_known(count.reserved)),
+        ("blocked", only_known(count.blocked)),
+        ("available", only_known(count.available)),
+    ]));
+    if only_known(count.available).is_none() {
+        parts.push(part("available", "_valueUnsignedInt", unknown()));
     }
     match count.as_of {
-        Some(as_of) => parts.push(part("asOf", "valueInstant", Instant(as_of).to_fhir().into())),
+        Some(as_of) => parts.extend(moments([("asOf", Some(as_of)), ("validUntil", Some(count.valid_until))])),
         None => parts.push(part("asOf", "_valueInstant", unknown())),
     }
-    if count.as_of.is_some() {
-        parts.push(part("validUntil", "valueInstant", Instant(count.valid_until).to_fhir().into()));
-    }
-    parts.push(part("source", "valueCode", count.source.as_str().into()));
-    object([("url", url_of("bed-vacancy").into()), ("extension", parts.into())])
+    parts.push(part("source", "valueCode", count.source.as_str()));
+    vacancy(parts)
+}
+
+/// A count as a hospital posts it.
+pub(super) fn posted(count: &Vacancy) -> Json {
+    let mut parts = kind(count.sex.as_deref(), count.isolation);
+    parts.extend(numbers([
+        ("staffed", count.staffed),
+        ("occupied", count.occupied),
+        ("reserved", count.reserved),
+        ("blocked", count.blocked),
+        ("available", count.available),
+    ]));
+    parts.extend(moments([("asOf", count.as_of), ("validUntil", count.valid_until)]));
+    parts.extend(count.source.map(|source| part("source", "valueCode", source.code())));
+    vacancy(parts)
+}
+
+fn vacancy(parts: Vec<Json>) -> Json {
+    Json::from([("url", url_of("bed-vacancy").into()), ("extension", parts.into())])
+}
+
+/// Of which beds the count is.
+fn kind(sex: Option<&str>, isolation: Option<bool>) -> Vec<Json> {
+    let system = || format!("{CANONICAL}/CodeSystem/admittable-sex");
+    let sex = sex.map(|sex| Json::from([("system", system().into()), ("code", sex.into())]));
+    let sex = sex.map(|coding| part("sex", "valueCoding", coding));
+    sex.into_iter().chain(isolation.map(|isolation| part("isolation", "valueBoolean", isolation))).collect()
+}
+
+fn numbers<const N: usize>(values: [(&'static str, Option<i64>); N]) -> impl Iterator<Item = Json> {
+    values.into_iter().filter_map(|(name, value)| Some(part(name, "valueUnsignedInt", value?)))
+}
+
+fn moments<const N: usize>(values: [(&'static str, Option<i64>); N]) -> impl Iterator<Item = Json> {
+    values.into_iter().filter_map(|(name, value)| Some(part(name, "valueInstant", Instant(value?).to_fhir())))
 }
 
 fn unknown() -> Json {
-    let reason = object([("url", ABSENT.into()), ("valueCode", "unknown".into())]);
-    object([("extension", vec![reason].into())])
+    let reason = part(ABSENT, "valueCode", "unknown");
+    Json::from([("extension", vec![reason].into())])
 }
 
-pub(super) fn number(value: i64) -> Json {
-    Json::Number(Number::from(value))
-}
-
-pub(super) fn part(url: &str, member: &str, value: Json) -> Json {
-    object([("url", url.into()), (member, value)])
-}
-
-pub(super) fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
+pub(super) fn part(url: &str, member: &str, value: impl Into<Json>) -> Json {
+    Json::from([("url", url.into()), (member, value.into())])
 }

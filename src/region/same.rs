@@ -1,43 +1,84 @@
 //! Whether two texts of a location say the same, whenever it was so. ARCHITECTURE.md, "Beds".
 
-use crate::fhir::json::{Json, Object};
-use crate::fhir::outcome::CANONICAL;
-use crate::fhir::resource::same_content;
+use crate::fhir::json::Json;
+use crate::fhir::resource::{all_pairs, same_content_by};
 
-/// Equal apart from what the server writes, from `as-of`, and from the `asOf` and `validUntil` of counts.
+use super::overlay::{is_derived, url_of};
+
+/// Equal apart from what the server writes and derives, from `as-of`, and from the `asOf` and `validUntil` of counts.
 pub fn is_same_location(left: &Json, right: &Json) -> bool {
-    same_content(left, right) || same_content(&without_moments(left), &without_moments(right))
+    let (as_of, vacancy) = (url_of("as-of"), url_of("bed-vacancy"));
+    let counts = |extension: &&Json| extension.get_str("url") != Some(&as_of) && !is_derived(extension, &vacancy);
+    let counted = |value: &'_ Json| value.as_array().is_none_or(|extensions| extensions.iter().any(|one| counts(&one)));
+    let same_extension = |left: &&Json, right: &&Json| {
+        let is_count = [left, right].iter().all(|extension| extension.get_str("url") == Some(&vacancy));
+        if is_count { is_same_count(left, right) } else { left == right }
+    };
+    same_content_by(
+        left,
+        right,
+        |name, value| name != "extension" || counted(value),
+        |name, left, right| match (left, right) {
+            (Json::Array(left), Json::Array(right)) if name == "extension" => {
+                all_pairs(left.iter().filter(counts), right.iter().filter(counts), same_extension)
+            }
+            _ => left == right,
+        },
+    )
 }
 
-fn without_moments(location: &Json) -> Json {
-    let Some(members) = location.as_object() else { return location.clone() };
-    let kept = members.iter().map(|(name, value)| match (name, value) {
-        ("extension", Json::Array(extensions)) => (name.to_owned(), timeless(extensions)),
-        _ => (name.to_owned(), value.clone()),
-    });
-    let empty =
-        |member: &(String, Json)| member.0 == "extension" && member.1.as_array().is_some_and(<[Json]>::is_empty);
-    Json::Object(kept.filter(|member| !empty(member)).collect::<Object>())
-}
-
-fn timeless(extensions: &[Json]) -> Json {
-    let (as_of, vacancy) =
-        (format!("{CANONICAL}/StructureDefinition/as-of"), format!("{CANONICAL}/StructureDefinition/bed-vacancy"));
-    let others = extensions.iter().filter(|extension| extension.get_str("url") != Some(&as_of));
-    let each = others.map(|extension| match extension.as_object() {
-        Some(slice) if extension.get_str("url") == Some(&vacancy) => {
-            let parts = slice.iter().map(|(name, value)| match (name, value) {
-                ("extension", Json::Array(parts)) => (name.to_owned(), without_times(parts)),
-                _ => (name.to_owned(), value.clone()),
-            });
-            Json::Object(parts.collect::<Object>())
+/// Equal but for when it was so.
+fn is_same_count(left: &Json, right: &Json) -> bool {
+    let (Some(left), Some(right)) = (left.as_object(), right.as_object()) else { return left == right };
+    let not_time = |part: &&Json| !matches!(part.get_str("url"), Some("asOf" | "validUntil"));
+    all_pairs(left.iter(), right.iter(), |left, right| match (left, right) {
+        (("extension", Json::Array(left)), ("extension", Json::Array(right))) => {
+            left.iter().filter(not_time).eq(right.iter().filter(not_time))
         }
-        _ => extension.clone(),
-    });
-    Json::Array(each.collect())
+        _ => left == right,
+    })
 }
 
-fn without_times(parts: &[Json]) -> Json {
-    let is_time = |part: &&Json| matches!(part.get_str("url"), Some("asOf" | "validUntil"));
-    Json::Array(parts.iter().filter(|part| !is_time(part)).cloned().collect())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::json::{Limits, parse};
+    use crate::fhir::outcome::CANONICAL;
+
+    fn tree(text: &str) -> Json {
+        let text = text.replace('\'', "\"").replace("KH", &format!("{CANONICAL}/StructureDefinition"));
+        parse(text.as_bytes(), Limits::default()).unwrap()
+    }
+
+    fn same(left: &str, right: &str) -> bool {
+        let (left, right) = (tree(left), tree(right));
+        assert_eq!(is_same_location(&left, &right), is_same_location(&right, &left));
+        is_same_location(&left, &right)
+    }
+
+    #[test]
+    fn when_it_was_so_makes_no_difference() {
+        let bed = |rest: &str| format!("{{'resourceType':'Location','status':'active'{rest}}}");
+        let as_of = |moment: &str| format!(",'extension':[{{'url':'KH/as-of','valueInstant':'{moment}'}}]");
+        assert!(same(&bed(&as_of("2026-11-28T09:00:00Z")), &bed(&as_of("2026-11-28T10:00:00Z"))));
+        assert!(same(&bed(&as_of("2026-11-28T09:00:00Z")), &bed("")), "an extension less is a list less");
+        assert!(!same(&bed(&as_of("2026-11-28T09:00:00Z")), &bed(",'name':'x'")));
+        let isolation = ",'extension':[{'url':'KH/isolation','valueBoolean':true}]";
+        assert!(!same(&bed(isolation), &bed("")));
+        assert!(!same(&bed(isolation), &bed(&isolation.replace("true", "false"))));
+    }
+
+    #[test]
+    fn counts_are_compared_without_their_moments() {
+        let ward = |parts: &str| {
+            format!("{{'resourceType':'Location','extension':[{{'url':'KH/bed-vacancy','extension':[{parts}]}}]}}")
+        };
+        let (free, moment) = ("{'url':'available','valueUnsignedInt':3}", "{'url':'asOf','valueInstant':'2026'}");
+        assert!(same(&ward(&format!("{free},{moment}")), &ward(free)));
+        assert!(!same(&ward(free), &ward(&free.replace('3', "4"))));
+        assert!(!same(&ward(free), &ward(&format!("{free},{{'url':'source','valueCode':'manual'}}"))));
+        let derived = ward(&format!("{free},{{'url':'source','valueCode':'derived'}}"));
+        assert!(same(&derived, "{'resourceType':'Location'}"), "what the gateway derived is nobody's word");
+        assert!(!same(&derived, &ward(free)));
+    }
 }

@@ -12,4 +12,5 @@ pub use parameters::{Component, Parameter, Parameters};
 pub use query::{NON_FEATURES, Scope, read, read_criteria, split_query};
 pub use request::{Ignored, Include, Near, SearchRequest, TypeRequest};
 pub use value::date::date_range;
+pub use value::escape::escape;
 pub use value::near::circle;

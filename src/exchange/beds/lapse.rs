@@ -1,11 +1,11 @@
 //! Holds that run out: the bed is free again, and the task says so. ARCHITECTURE.md, "Beds".
 
 use crate::access::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exchange::prepare::Content;
 use crate::exchange::{Gateway, origin};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::json::{Json, Limits, Object, parse, to_compact};
+use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::CANONICAL;
 use crate::store::{self, Action, Expect, Method, Step, Unit, UnitError};
 
@@ -36,8 +36,7 @@ impl Gateway {
     async fn lapse(&self, caller: &Caller, key: ResourceKey) -> Result<bool> {
         let Some(current) = self.current(&key).await? else { return Ok(false) };
         let Some(body) = &current.body else { return Ok(false) };
-        let mut tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
+        let mut tree = store::stored_tree(body)?;
         if tree.get_str("status") == Some("accepted") {
             set_expired(&mut tree);
         }
@@ -57,11 +56,8 @@ impl Gateway {
 
 fn set_expired(task: &mut Json) {
     let Some(members) = task.as_object_mut() else { return };
-    let text = |text: &str| Json::from(text);
-    let coding = [("system", text(&format!("{CANONICAL}/CodeSystem/status-reason"))), ("code", text("hold-expired"))];
-    let object = |members: Vec<(&str, Json)>| {
-        Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
-    };
-    let status = object(vec![("coding", vec![object(coding.to_vec())].into()), ("text", text("病床確保の期限切れ"))]);
+    let system = format!("{CANONICAL}/CodeSystem/status-reason");
+    let coding = Json::from([("system", system.into()), ("code", "hold-expired".into())]);
+    let status = Json::from([("coding", vec![coding].into()), ("text", "病床確保の期限切れ".into())]);
     members.insert("businessStatus", status);
 }

@@ -7,6 +7,7 @@ use crate::exchange::Gateway;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
+use crate::search::escape;
 use crate::store::{self, BedOnBoard, Boarded, Connection, Derive, LocationKind, WardReport};
 
 use super::{BedName, BedReport, BedRow};
@@ -261,11 +262,6 @@ impl Names {
         let found = map.get(&name)?;
         Some(found.clone().ok_or_else(|| Error::multiple_matches(&format!("Location?identifier={name}"))))
     }
-}
-
-/// A value of a search, with what separates values taken as it is. R4 `search.html#escaping`.
-fn escape(text: &str) -> String {
-    text.chars().flat_map(|letter| ",|$\\".contains(letter).then_some('\\').into_iter().chain([letter])).collect()
 }
 
 fn not_a_bed(id: &str) -> Error {

@@ -7,16 +7,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::prepare::Content;
 use crate::exchange::{self, Gateway, origin, settle};
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
-use crate::fhir::json::{Json, Limits, Object, parse, to_compact};
-use crate::fhir::outcome::{CANONICAL, Issue, IssueCode};
+use crate::fhir::json::to_compact;
+use crate::fhir::outcome::{Issue, IssueCode};
+use crate::region::{self, BedStatus};
 use crate::store::{
     self, Action, BoardReport, Derive, Expect, Method, Refusal, Step, StepResult, Unit, UnitError, Version,
 };
 
 use super::plan::{Planned, ReportPlan};
 use super::{BedReport, ReportAnswer, RowDone};
-
-const TABLE_0116: &str = "http://terminology.hl7.org/CodeSystem/v2-0116";
 
 impl Gateway {
     /// Applies a report: every good row, or, where they go together, all rows or none. All of it is one transaction.
@@ -76,7 +75,7 @@ impl Gateway {
         let mut steps = Vec::with_capacity(ids.len());
         for (row, planned) in report.rows.iter().zip(&mut plan.rows) {
             let Some(found) = planned.as_ref().ok().filter(|planned| planned.changes) else { continue };
-            match self.step(row.status.code(), found, current.get(found.bed.as_str()).copied()) {
+            match self.step(row.status, found, current.get(found.bed.as_str()).copied()) {
                 Ok(step) => steps.push(step),
                 Err(error) => *planned = Err(error),
             }
@@ -84,13 +83,11 @@ impl Gateway {
         Ok(steps)
     }
 
-    fn step(&self, status: &str, row: &Planned, current: Option<&Version>) -> Result<Step> {
+    fn step(&self, status: BedStatus, row: &Planned, current: Option<&Version>) -> Result<Step> {
         let gone = || Error::not_found(&format!("Location/{}", row.bed));
         let version = current.ok_or_else(gone)?;
         let body = version.body.as_deref().ok_or_else(gone)?;
-        let mut tree = parse(body.as_bytes(), Limits { depth: usize::MAX })
-            .map_err(|error| Error::internal("a stored text does not parse", &error))?;
-        set_status(&mut tree, status, &row.as_of.to_fhir());
+        let tree = region::with_status(&store::stored_tree(body)?, status, row.as_of);
         let content = Content { text: to_compact(&tree), tree };
         self.check(&content)?;
         let key: ResourceKey = version.key.clone();
@@ -111,20 +108,6 @@ fn answer(plan: ReportPlan, applied: Vec<StepResult>) -> ReportAnswer {
         }),
     });
     ReportAnswer { rows: rows.collect(), already_taken: false }
-}
-
-/// Sets what the report says in the bed's text.
-fn set_status(tree: &mut Json, code: &str, as_of: &str) {
-    let Some(bed) = tree.as_object_mut() else { return };
-    let status = [("system".to_owned(), Json::from(TABLE_0116)), ("code".to_owned(), Json::from(code))];
-    bed.insert("operationalStatus", status.into_iter().collect::<Object>());
-    let url = format!("{CANONICAL}/StructureDefinition/as-of");
-    let other = |extension: &&Json| extension.get_str("url") != Some(&url);
-    let extensions = bed.get("extension").and_then(Json::as_array).unwrap_or_default();
-    let mut extensions: Vec<Json> = extensions.iter().filter(other).cloned().collect();
-    let moment = [("url".to_owned(), Json::from(url.as_str())), ("valueInstant".to_owned(), Json::from(as_of))];
-    extensions.push(Json::Object(moment.into_iter().collect()));
-    bed.insert("extension", extensions);
 }
 
 fn not_alone() -> Error {

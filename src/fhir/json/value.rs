@@ -138,6 +138,25 @@ impl From<String> for Json {
     }
 }
 
+impl From<bool> for Json {
+    fn from(flag: bool) -> Self {
+        Json::Bool(flag)
+    }
+}
+
+impl From<i64> for Json {
+    fn from(integer: i64) -> Self {
+        Json::Number(integer.into())
+    }
+}
+
+impl<const N: usize> From<[(&str, Json); N]> for Json {
+    /// An object of these members, whose names differ.
+    fn from(members: [(&str, Json); N]) -> Self {
+        Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
 impl Number {
     /// `text` must follow the JSON grammar for numbers; the parser and the formatters of integers are its only callers.
     pub(crate) fn from_text(text: &str) -> Self {

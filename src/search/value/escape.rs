@@ -43,21 +43,23 @@ pub fn unescape(text: &str) -> String {
     meant
 }
 
+/// A text as a value that means just it.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if SPECIAL.contains(&character) {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn escape(text: &str) -> String {
-        text.chars().fold(String::new(), |mut escaped, character| {
-            if SPECIAL.contains(&character) {
-                escaped.push('\\');
-            }
-            escaped.push(character);
-            escaped
-        })
-    }
 
     #[test]
     fn separators_count_where_they_are_not_escaped() {

@@ -2,12 +2,10 @@
 //! docs/csv.md.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::fhir::id::ResourceId;
 use crate::fhir::outcome::{Issue, IssueCode, operation_outcome};
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::http::ask::Media;
-use crate::http::route::Target;
 use crate::intake::csv::{self, Charset, Kind, Options};
 
 use super::{Call, Inputs};
@@ -26,12 +24,8 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
         return Err(no_table());
     }
     let inputs = call.inputs(app)?;
-    let within = match call.target {
-        Target::Instance(_, id) => Some(ResourceId::parse(id).ok_or_else(|| Error::not_found("Location/…"))?),
-        Target::System | Target::Type(_) => None,
-    };
     let dry_run = inputs.boolean("dry-run")?.unwrap_or_default();
-    let options = Options { charset: charset(call, &inputs)?, dry_run, within };
+    let options = Options { charset: charset(call, &inputs)?, dry_run, within: call.instance()? };
     let taken = csv::import(&app.gateway, &call.ask.caller, &call.ask.body, options).await?;
     let issues: Vec<Issue> = std::iter::once(taken.summary()).chain(taken.issues.into_iter().map(with_line)).collect();
     Ok(call.answer(&operation_outcome(&issues, call.ask.language)))

@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Verb;
+use crate::fhir::id::ResourceId;
 use crate::fhir::json::{Json, to_compact};
 use crate::fhir::outcome::{Issue, IssueCode};
 use crate::http::App;
@@ -323,6 +324,12 @@ impl Call<'_> {
         let inputs = Inputs::read(app, self)?;
         inputs.refuse_others(self.operation.inputs)?;
         Ok(inputs)
+    }
+
+    /// The resource that the operation is asked of; `None` at its type or the system. 404 where there can be no such one.
+    pub fn instance(&self) -> Result<Option<ResourceId>> {
+        let Target::Instance(rtype, id) = self.target else { return Ok(None) };
+        ResourceId::parse(id).map(Some).ok_or_else(|| Error::not_found(&format!("{rtype}/…")))
     }
 
     /// The operation's result: a resource.

@@ -2,6 +2,7 @@
 
 use crate::fhir::json::{Json, Number, Object};
 use crate::fhir::outcome::Language;
+use crate::fhir::parameters::{parameters, part, parts_of};
 use crate::profile::terminology::{Dependency, Designation};
 
 use super::{CodeValidity, ConceptProperty, ExpandRequest, ExpandedCode, Expansion, Lookup, Match, Translation};
@@ -151,24 +152,6 @@ fn coding(system: Option<&str>, code: &str, display: Option<&str>) -> Json {
         }
     }
     coding.into()
-}
-
-fn parameters(list: Vec<Json>) -> Json {
-    let mut object = Object::new();
-    object.insert("resourceType", "Parameters");
-    object.insert("parameter", list);
-    object.into()
-}
-
-fn part(name: &str, kind: &str, value: impl Into<Json>) -> Json {
-    let mut object = Object::new();
-    object.insert("name", name);
-    object.insert(kind, value);
-    object.into()
-}
-
-fn parts_of(name: &str, parts: Vec<Json>) -> Json {
-    part(name, "part", parts)
 }
 
 /// A text with its translation (R4 `extension-translation.html`).

@@ -1,9 +1,10 @@
 //! What became of a report, as `Parameters`.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{BedRow, Prefer, ReportAnswer, RowDone};
-use crate::fhir::json::{Json, Number, Object};
+use crate::fhir::json::Json;
 use crate::fhir::outcome::operation_outcome;
+use crate::fhir::parameters::{parameters, part, parts_of};
 use crate::http::answer::Answer;
 use crate::http::interaction::operation::Call;
 
@@ -18,7 +19,7 @@ pub fn of_report(call: &Call<'_>, rows: Vec<Result<BedRow>>, applied: ReportAnsw
     if together && applied.rows.iter().any(Result::is_err) {
         return Err(all_of(applied.rows.into_iter().filter_map(Result::err)));
     }
-    let (mut changed, mut unchanged, mut refused) = (0, 0, 0);
+    let (mut changed, mut unchanged, mut refused) = (0_i64, 0_i64, 0_i64);
     let (mut told, mut results) = (Vec::new(), applied.rows.into_iter());
     for (index, row) in rows.into_iter().enumerate() {
         let outcome = match row {
@@ -36,52 +37,38 @@ pub fn of_report(call: &Call<'_>, rows: Vec<Result<BedRow>>, applied: ReportAnsw
         }
     }
     let mut list = vec![
-        count("changed", changed),
-        count("unchanged", unchanged),
-        count("refused", refused),
-        parameter("already-taken", "valueBoolean", Json::Bool(applied.already_taken)),
+        part("changed", "valueInteger", changed),
+        part("unchanged", "valueInteger", unchanged),
+        part("refused", "valueInteger", refused),
+        part("already-taken", "valueBoolean", applied.already_taken),
     ];
     list.extend(told);
-    let parameters = [("resourceType", Json::from("Parameters")), ("parameter", list.into())];
-    Ok(call.answer(&object(parameters)))
+    Ok(call.answer(&parameters(list)))
 }
 
 /// One refusal for all: the kind that comes first, with every finding.
 fn all_of(errors: impl Iterator<Item = Error>) -> Error {
     let (mut kind, mut issues) = (None, Vec::new());
     for error in errors {
-        kind = Some(kind.map_or(error.kind, |kind: crate::error::ErrorKind| kind.min(error.kind)));
+        kind = Some(kind.map_or(error.kind, |kind: ErrorKind| kind.min(error.kind)));
         issues.extend(error.issues);
     }
-    Error { kind: kind.unwrap_or(crate::error::ErrorKind::Unprocessable), issues }
+    Error { kind: kind.unwrap_or(ErrorKind::Unprocessable), issues }
 }
 
 fn row_of(call: &Call<'_>, index: usize, outcome: Result<RowDone>) -> Json {
-    let number = |value: i64| Json::Number(Number::from(value));
-    let mut parts = vec![parameter("index", "valueInteger", number(i64::try_from(index).unwrap_or(i64::MAX)))];
+    let mut parts = vec![part("index", "valueInteger", i64::try_from(index).unwrap_or(i64::MAX))];
     match outcome {
         Ok(RowDone::Changed(version)) => {
-            parts.push(parameter("result", "valueCode", "changed".into()));
-            parts.push(parameter("version", "valueString", version.to_string().into()));
+            parts.push(part("result", "valueCode", "changed"));
+            parts.push(part("version", "valueString", version.to_string()));
         }
-        Ok(RowDone::Unchanged) => parts.push(parameter("result", "valueCode", "unchanged".into())),
+        Ok(RowDone::Unchanged) => parts.push(part("result", "valueCode", "unchanged")),
         Err(error) => {
-            parts.push(parameter("result", "valueCode", "refused".into()));
-            parts.push(parameter("status", "valueInteger", number(i64::from(error.kind.status()))));
-            parts.push(parameter("outcome", "resource", operation_outcome(&error.issues, call.ask.language)));
+            parts.push(part("result", "valueCode", "refused"));
+            parts.push(part("status", "valueInteger", i64::from(error.kind.status())));
+            parts.push(part("outcome", "resource", operation_outcome(&error.issues, call.ask.language)));
         }
     }
-    object([("name", "row".into()), ("part", parts.into())])
-}
-
-fn count(name: &str, value: i64) -> Json {
-    parameter(name, "valueInteger", Json::Number(Number::from(value)))
-}
-
-fn parameter(name: &str, member: &str, value: Json) -> Json {
-    object([("name", name.into()), (member, value)])
-}
-
-fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Object>())
+    parts_of("row", parts)
 }

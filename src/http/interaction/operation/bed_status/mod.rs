@@ -8,13 +8,11 @@ mod rows;
 
 use crate::error::Result;
 use crate::exchange::{BedName, BedReport, BedRow, Source};
-use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::IssueCode;
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::http::ask::Media;
-use crate::http::route::Target;
 
 use super::{Call, Inputs};
 
@@ -27,12 +25,7 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
         Media::Ndjson => rows::of_lines(&call.ask.body, as_of, app.gateway.limits.depth),
         _ => rows::of_parameters(&inputs, as_of),
     };
-    let within = match call.target {
-        Target::Instance(_, id) => {
-            Some(ResourceId::parse(id).ok_or_else(|| crate::error::Error::not_found("Location/…"))?)
-        }
-        Target::System | Target::Type(_) => None,
-    };
+    let within = call.instance()?;
     let mut still_true = Vec::new();
     for input in inputs.all("still-true") {
         still_true.push(rows::name(input)?);

@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::fhir::instant::Instant;
-use crate::fhir::json::{Json, Number};
+use crate::fhir::json::Json;
+use crate::fhir::parameters::{parameters, part, parts_of};
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::store::{self, DeadLetter, LetterState};
 
 use super::super::Call;
-use super::{chosen, parameters, part, parts_of};
+use super::chosen;
 
 pub const INPUTS: &[&str] = &["state", "sender", "_count"];
 
@@ -39,7 +40,7 @@ fn parts(letter: &DeadLetter, call: &Call<'_>) -> Vec<Json> {
         part("reason", "valueString", chosen(call.ask.language, &letter.reason_ja, &letter.reason_en)),
         part("message", "valueString", letter.message.replace('\r', "\n").trim_end()),
         part("state", "valueCode", letter.state.as_str()),
-        part("times", "valueInteger", Json::Number(Number::from(letter.times))),
+        part("times", "valueInteger", letter.times),
         part("first", "valueInstant", Instant(letter.first_at).to_fhir()),
         part("last", "valueInstant", Instant(letter.last_at).to_fhir()),
     ]

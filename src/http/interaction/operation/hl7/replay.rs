@@ -1,13 +1,13 @@
 //! `$hl7-replay`: takes messages that could not be applied in again.
 
 use crate::error::{Error, Result};
-use crate::fhir::json::Json;
+use crate::fhir::parameters::{parameters, part, parts_of};
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::intake::hl7v2;
 
 use super::super::Call;
-use super::{chosen, parameters, part, parts_of};
+use super::chosen;
 
 pub const INPUTS: &[&str] = &["id"];
 /// Messages that one call takes in.
@@ -28,7 +28,7 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
     let mut results = Vec::with_capacity(ids.len());
     for id in ids {
         let replayed = hl7v2::replay(&desk, id).await?;
-        let mut parts = vec![part("id", "valueId", id), part("applied", "valueBoolean", Json::Bool(replayed.applied))];
+        let mut parts = vec![part("id", "valueId", id), part("applied", "valueBoolean", replayed.applied)];
         let note = replayed.note.map(|(ja, en)| part("note", "valueString", chosen(call.ask.language, &ja, &en)));
         parts.extend(note);
         results.push(parts_of("result", parts));

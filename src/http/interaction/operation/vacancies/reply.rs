@@ -98,8 +98,6 @@ fn code(issue: &mut Json, total: &FunctionTotal) {
         return;
     };
     let system = format!("{CANONICAL}/CodeSystem/bed-function");
-    let members = [("system", system.as_str()), ("code", function.as_str())];
-    let coding: crate::fhir::json::Object =
-        members.into_iter().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
-    details.insert("coding", vec![Json::Object(coding)]);
+    let coding = Json::from([("system", system.into()), ("code", function.as_str().into())]);
+    details.insert("coding", vec![coding]);
 }
