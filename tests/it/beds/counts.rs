@@ -23,6 +23,7 @@ both!(
     what_is_laid_over_is_never_304,
     what_was_read_can_be_written_back,
     what_is_expected_stands_beside_the_counts,
+    a_bed_that_is_reported_again_is_referred_to_as_it_stands,
 );
 
 /// The counts of ward `w`: sex, isolation, staffed, occupied, reserved, blocked, available (-1: unknown).
@@ -278,4 +279,26 @@ async fn what_is_expected_stands_beside_the_counts(app: &TestApp) {
         assert_eq!(matches(app, "Location?available=1").await, 1);
     }
     app.put("Location/w", &ward_with(forecast(-1))).await.expect_refusal(422);
+}
+
+async fn a_bed_that_is_reported_again_is_referred_to_as_it_stands(app: &TestApp) {
+    build(app, &["U"]).await;
+    let report = |status: &str| {
+        json!({"fullUrl": format!("{}/Location/b0", app.base), "resource": bed("b0", "w", status, Some(&ago(0))),
+            "request": {"method": "PUT", "url": "Location/b0"}})
+    };
+    let inner = json!({
+        "resourceType": "Location", "name": "枕元", "partOf": {"reference": "Location/b0/_history/1"}
+    });
+    let whole = json!({
+        "fullUrl": format!("{}/Location/inner", app.base), "resource": inner,
+        "request": {"method": "POST", "url": "Location"}
+    });
+    for (status, version) in [("U", "1"), ("O", "2"), ("O", "2")] {
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [report(status), whole]});
+        let request = app.request("POST", "").header("prefer", "return=representation").json(&bundle);
+        let answer = request.send().await.expect(200);
+        let reference = &answer["entry"][1]["resource"]["partOf"]["reference"];
+        assert_eq!(*reference, format!("Location/b0/_history/{version}"), "{status}");
+    }
 }

@@ -4,6 +4,7 @@
 //! `KAKEHASHI_TEST_SEED` and `KAKEHASHI_TEST_ROUNDS` make other and longer runs. Not judged here: codes by value set and
 //! code hierarchy (`:in`, `:not-in`, `:above`, `:below` of tokens), and the order by references.
 
+mod board;
 mod elements;
 mod judge;
 mod number;

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use kakehashi::profile::SearchKind;
 
-use super::judge::{centre, dates, metres, moments, position, quantity, strings, tokens, vacancies};
+use super::board::{moments, vacancies};
+use super::judge::{centre, dates, metres, position, quantity, strings, tokens};
 use super::queries::Query;
 use super::text::folded;
 use super::world::{Resource, World};

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::judge::REGION;
 use super::random::Random;
-
-const REGION: &str = "https://kakehashi.example/fhir";
 
 /// Makes resources; `base`: the server's own address, for references by it.
 pub struct Maker<'a> {
