@@ -10,6 +10,8 @@ use tokio::net::TcpStream;
 /// What a round came to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
+    /// Requests that were answered.
+    pub done: usize,
     pub per_second: f64,
     pub p99: Duration,
 }
@@ -49,7 +51,7 @@ pub async fn load(
     let elapsed = started.elapsed().as_secs_f64();
     assert_eq!(failed.load(Ordering::Relaxed), 0, "some requests were refused");
     times.sort();
-    Load { per_second: times.len() as f64 / elapsed, p99: times[(times.len() - 1) * 99 / 100] }
+    Load { done: times.len(), per_second: times.len() as f64 / elapsed, p99: times[(times.len() - 1) * 99 / 100] }
 }
 
 /// One kept-alive connection.

@@ -14,6 +14,7 @@
 mod bare;
 mod client;
 mod gateway;
+mod log;
 mod measure;
 mod region;
 mod snapshots;

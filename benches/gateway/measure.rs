@@ -1,7 +1,6 @@
 //! The measurements, each against its bare counterpart.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use super::Plan;
 use super::bare::{self, BEDS};
 use super::client::{Load, get, load, put};
 use super::gateway::Process;
+use super::log::bytes_a_request;
 use super::region::{bed, build};
 
 fn middle(mut figures: Vec<f64>) -> f64 {
@@ -73,20 +73,8 @@ pub async fn writes(plan: &Plan) {
         own / bare * 100.0
     );
     println!("  without validation: {unchecked:.0}/s; with it {:.0} % of that", own / unchecked * 100.0);
-    wal_bytes(folder.path()).await;
-}
-
-/// Bytes that one bed status adds to the write-ahead log, while it is too short to be moved.
-async fn wal_bytes(folder: &Path) {
-    let url = format!("sqlite://{}", folder.join("bench.db").display());
-    let gateway = Process::start(&url, &[]).await;
-    let wal = folder.join("bench.db-wal");
-    let size = || wal.metadata().map(|metadata| metadata.len()).unwrap_or(0);
-    let before = size();
-    let clients = 64;
-    let figures = load(&gateway.address, clients, Duration::from_millis(150), write_request(clients)).await;
-    let written = figures.per_second * 0.15;
-    println!("  write-ahead log: about {:.0} bytes an update", (size() - before) as f64 / written);
+    let log = bytes_a_request(&url, plan.clients, write_request(plan.clients)).await;
+    println!("  write-ahead log: {log:.0} bytes an update, {} clients", plan.clients);
 }
 
 /// Bed-status PUTs on PostgreSQL, with group commit and without.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Plan;
 use super::client::{load, post, put};
 use super::gateway::Process;
+use super::log::bytes_a_request;
 use super::region::{BEDS_OF_SITE, WARDS_OF_SITE, bed, bed_number, build};
 
 const SITES: usize = 96;
@@ -38,15 +39,10 @@ pub async fn snapshots(plan: &Plan, name: &str, url: &str) {
             figures.p99
         );
     }
-    if let Some(path) = url.strip_prefix("sqlite://") {
+    if url.starts_with("sqlite:") {
         drop(gateway);
-        let gateway = Process::start(url, &[]).await;
-        let size = || std::fs::metadata(format!("{path}-wal")).map_or(0, |metadata| metadata.len());
-        let before = size();
-        let time = Duration::from_millis(200);
-        let figures = load(&gateway.address, CLIENTS, time, |client, n| snapshot(client, n, false, true)).await;
-        let wards = figures.per_second * time.as_secs_f64() * WARDS_OF_SITE as f64;
-        println!("  nothing changed: {:.0} bytes of write-ahead log a ward", (size() - before) as f64 / wards);
+        let bytes = bytes_a_request(url, CLIENTS, |client, n| snapshot(client, n, false, true)).await;
+        println!("  nothing changed: {:.0} bytes of write-ahead log a ward", bytes / WARDS_OF_SITE as f64);
     }
 }
 

@@ -13,7 +13,7 @@ use super::questions::QUESTIONS;
 use super::region::Region;
 
 /// Different askers whose statements are run in turn.
-const ASKERS: usize = 64;
+const ASKERS: usize = 512;
 
 /// The statements of one question, asker by asker. `since` as it stands in a query.
 pub async fn statements(gateway: &Gateway, region: Region, question: usize, since: &str) -> Vec<Vec<Sql>> {

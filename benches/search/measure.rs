@@ -9,7 +9,7 @@ use kakehashi::store::{Database, Sql};
 use super::client::{get, load};
 use super::fill::{fill, gateway};
 use super::gateway::Process;
-use super::questions::QUESTIONS;
+use super::questions::{QUESTIONS, Question};
 use super::region::Region;
 use super::steady::{STEADY, steady};
 use super::{Plan, bare, size};
@@ -63,11 +63,9 @@ async fn ask(plan: &Plan, url: &str, region: Region) {
     let since = since(&process.address).await;
     let own = gateway(Database::open(url).await.expect("a database")).await;
     let moment = since.clone();
-    let request = move |question: usize, n: usize| {
-        let query = (QUESTIONS[question].query)(region, n).replace("{since}", &moment);
-        get(&format!("/fhir/{}", query.replace('|', "%7C")))
-    };
+    let request = move |question: usize, n: usize| get(&path(region, question, n, &moment));
     let request = Arc::new(request);
+    check_that_something_is_found(&process.address, region, &since).await;
     // Warm: what a server that runs has in memory.
     for question in 0..QUESTIONS.len() {
         let request = Arc::clone(&request);
@@ -98,6 +96,26 @@ async fn ask(plan: &Plan, url: &str, region: Region) {
     }
     println!("  resident: {:.0} MB", process.resident());
     own.close().await;
+}
+
+/// What finds nothing costs nothing, and would be no measure.
+async fn check_that_something_is_found(address: &str, region: Region, since: &str) {
+    const ASKED: usize = 32;
+    for (question, Question { name, .. }) in QUESTIONS.iter().enumerate() {
+        let mut found = 0;
+        for n in 0..ASKED {
+            let url = format!("http://{address}{}", path(region, question, n, since));
+            let answer = reqwest::get(url).await.expect("an answer").text().await.expect("a text");
+            found += usize::from(answer.contains(r#""mode":"match""#));
+        }
+        assert!(found >= ASKED / 4, "{name}: {found} of {ASKED} answers found anything");
+    }
+}
+
+/// The n-th asking of a question, as it stands in a request.
+fn path(region: Region, question: usize, n: usize, since: &str) -> String {
+    let query = (QUESTIONS[question].query)(region, n).replace("{since}", since);
+    format!("/fhir/{}", query.replace('|', "%7C"))
 }
 
 /// A moment after which little was changed: that of the last resource, as the server tells it.

@@ -4,8 +4,6 @@
 //! Everything is told by its number, so that the questions know what there is; a city is always as dense, so that a
 //! question finds as much in a large region as in a small one.
 
-use std::fmt::Write;
-
 const KH: &str = "https://kakehashi.example/fhir";
 pub const BEDS_A_WARD: usize = 45;
 pub const WARDS_A_HOSPITAL: usize = 4;
@@ -112,32 +110,23 @@ fn hospital(number: usize) -> Vec<String> {
 fn ward(number: usize) -> String {
     let (facility, function) = (number / WARDS_A_HOSPITAL, FUNCTIONS[number % FUNCTIONS.len()]);
     let capability = CAPABILITIES[number / FUNCTIONS.len() % CAPABILITIES.len()];
-    let mut slices = String::new();
-    for (sex, available) in [("female", number % 3), ("male", number % 2)] {
-        let _ = write!(
-            slices,
-            r#",{{"url":"{KH}/StructureDefinition/bed-vacancy","extension":[{{"url":"sex","valueCoding":{{"system":"{KH}/CodeSystem/admittable-sex","code":"{sex}"}}}},{{"url":"staffed","valueUnsignedInt":22}},{{"url":"available","valueUnsignedInt":{available}}},{{"url":"asOf","valueInstant":"2026-11-22T09:00:00+09:00"}}]}}"#
-        );
-    }
     format!(
-        r#"{{"resourceType":"Location","id":"ward-{number}","status":"active","name":"{number}病棟","mode":"instance","physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/fac-{facility}"}},"extension":[{{"url":"{KH}/StructureDefinition/bed-function","valueCoding":{{"system":"{KH}/CodeSystem/bed-function","code":"{function}"}}}},{{"url":"{KH}/StructureDefinition/capability","valueCoding":{{"system":"{KH}/CodeSystem/capability","code":"{capability}"}}}}{slices}]}}"#,
+        r#"{{"resourceType":"Location","id":"ward-{number}","status":"active","name":"{number}病棟","mode":"instance","physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/fac-{facility}"}},"extension":[{{"url":"{KH}/StructureDefinition/bed-function","valueCoding":{{"system":"{KH}/CodeSystem/bed-function","code":"{function}"}}}},{{"url":"{KH}/StructureDefinition/capability","valueCoding":{{"system":"{KH}/CodeSystem/capability","code":"{capability}"}}}}]}}"#,
         physical("wa")
     )
 }
 
-/// Status by number: one of five is free.
-pub fn bed_with(number: usize, status: char) -> String {
+/// One of five is free. Every third ward takes men alone, the others women in every second bed.
+fn bed(number: usize) -> String {
     let ward = number / BEDS_A_WARD;
     let facility = ward / WARDS_A_HOSPITAL;
+    let status = if number.is_multiple_of(5) { 'U' } else { 'O' };
+    let sex = if ward.is_multiple_of(3) || number.is_multiple_of(2) { "male" } else { "female" };
     format!(
-        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["{KH}/StructureDefinition/kh-bed"]}},"identifier":[{{"system":"{KH}/IdSystem/bed","value":"271{facility:07}-B{number:07}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"{number}床","mode":"instance","type":[{}],"physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/ward-{ward}"}},"extension":[{{"url":"{KH}/StructureDefinition/as-of","valueInstant":"2026-11-22T09:00:00+09:00"}}]}}"#,
+        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["{KH}/StructureDefinition/kh-bed"]}},"identifier":[{{"system":"{KH}/IdSystem/bed","value":"271{facility:07}-B{number:07}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"{number}床","mode":"instance","type":[{}],"physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/ward-{ward}"}},"extension":[{{"url":"{KH}/StructureDefinition/admittable-sex","valueCoding":{{"system":"{KH}/CodeSystem/admittable-sex","code":"{sex}"}}}},{{"url":"{KH}/StructureDefinition/as-of","valueInstant":"2026-11-22T09:00:00+09:00"}}]}}"#,
         coding(&format!("{KH}/CodeSystem/location-role"), "bed"),
         physical("bd")
     )
-}
-
-fn bed(number: usize) -> String {
-    bed_with(number, if number.is_multiple_of(5) { 'U' } else { 'O' })
 }
 
 /// The patient and the team around it.

@@ -38,8 +38,8 @@ async fn number(connection: &mut Connection, sql: Sql) -> f64 {
 async fn bytes(connection: &mut Connection, table: &str) -> f64 {
     let sql = if connection.is_sqlite() {
         Sql::new(
-            "SELECT coalesce(sum(s.pgsize), 0) AS value FROM sqlite_schema m JOIN dbstat s ON s.name = m.name \
-             WHERE m.tbl_name = ? AND s.aggregate",
+            "SELECT coalesce(sum(s.pgsize), 0) AS value FROM dbstat s \
+             WHERE s.name IN (SELECT m.name FROM sqlite_schema m WHERE m.tbl_name = ?)",
         )
     } else {
         Sql::new("SELECT pg_total_relation_size(CAST(CAST(? AS text) AS regclass)) AS value")
