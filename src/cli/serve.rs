@@ -73,6 +73,8 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     if args.demo {
         load_demo(&Arc::new(gateway.clone()), &plan).await?;
     }
+    let stored = gateway.store_definitions(&Caller::local("definitions")).await;
+    stored.map_err(|error| failed(&error.issues.first().map_or("definitions", |issue| issue.en.as_str())))?;
     let app = App::new(Arc::new(gateway.clone()), config.base_url.as_deref(), config.body_timeout);
     let site = Site::new(match &config.mllp.senders {
         Some(path) => app.with_senders(hl7::senders(path)?),

@@ -9,6 +9,7 @@ mod delete;
 mod deriver;
 mod history;
 mod import;
+mod occupancy;
 mod patch;
 mod plan;
 mod policy;
@@ -17,6 +18,7 @@ mod read;
 mod references;
 mod search;
 mod standing;
+mod stored_definitions;
 mod transaction;
 mod types;
 mod update;
@@ -39,7 +41,10 @@ use crate::store::{
 };
 
 pub use crate::region::BedStatus;
-pub use crate::region::{FunctionTotal, VacancyMatch, VacancyQuery, VacancySort};
+pub use crate::region::{
+    FIGURES, FunctionTotal, OccupancyBy, OccupancyInterval, OccupancyMeans, OccupancyQuery, VacancyMatch, VacancyQuery,
+    VacancySort,
+};
 pub use crate::store::{BoardPolicy, Source, Vacancy, Validity};
 pub use aside::aside;
 pub use beds::{BedName, BedReport, BedRow, CountReport, ReportAnswer, RowDone};
@@ -48,6 +53,7 @@ pub use definitions::DefinitionIndex;
 pub use deriver::Deriver;
 pub use history::{HistoryPage, HistoryQuery, PageStart};
 pub use import::Imported;
+pub use occupancy::OccupancyFound;
 pub use patch::PatchForm;
 pub use policy::{Enforcement, NoPolicy, Policy, TypePolicies};
 pub use prepare::{Content, check_rules, check_text, check_text_as};

@@ -24,6 +24,8 @@ pub struct Ask {
     /// `Prefer: handling=strict`.
     pub strict: bool,
     pub form: Form,
+    /// Whether an operation is asked to answer in its own media type.
+    pub own_form: bool,
     pub media: Media,
     /// What the body's Content-Type says of its characters.
     pub charset: Option<String>,
@@ -212,6 +214,22 @@ pub fn check_acceptable(headers: &HeaderMap, query: &str) -> Result<()> {
         "No answer in that form. Ask for application/fhir+json in Accept or _format.",
     );
     Err(Error::new(ErrorKind::NotAcceptable, Issue::error(IssueCode::NotSupported, ja, en).on("http.header:Accept")))
+}
+
+/// Whether the answer is to be of `media`, which an operation has besides FHIR JSON: `_format` names it or its subtype, or
+/// `Accept` does, and does not name a JSON type that it wants as much.
+pub fn asks_for(headers: &HeaderMap, query: &str, media: &str) -> bool {
+    let subtype = media.rsplit('/').next().unwrap_or_default();
+    if let Some((_, format)) = split_query(query).into_iter().find(|(name, _)| name == "_format") {
+        return format == media || format == subtype;
+    }
+    let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let parts: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
+    let name = |part: &str| part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let quality = |part: &&str| with_quality(part).map_or(0.0, |(quality, _)| quality);
+    let own = parts.iter().filter(|part| name(part) == media).map(quality).fold(0.0, f32::max);
+    let json = parts.iter().filter(|part| is_json(part)).map(quality).fold(0.0, f32::max);
+    own > json
 }
 
 /// Whether `Accept` admits FHIR JSON: the ranges that fit it best decide (RFC 9110 12.5.1), so that

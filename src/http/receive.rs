@@ -22,8 +22,8 @@ use crate::fhir::outcome::{Issue, IssueCode, Language};
 
 use super::answer::Answer;
 use super::ask::{
-    Ask, Conditions, Form, Media, check_acceptable, read_charset, read_language, read_media, read_operation_media,
-    read_prefer,
+    Ask, Conditions, Form, Media, asks_for, check_acceptable, read_charset, read_language, read_media,
+    read_operation_media, read_prefer,
 };
 use super::gzip::{self, Unpackable};
 use super::interaction::operation::{find, own_form};
@@ -121,6 +121,7 @@ async fn handle(
         prefer,
         strict,
         form,
+        own_form: asks_for_own_form(route, &parts.headers, &query),
         media,
         charset: read_charset(&parts.headers),
         body,
@@ -147,7 +148,7 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
         Route::Operation(target, name) => read_operation_media(&parts.headers, verb, find(app, target, name)?.media()),
         _ => read_media(&parts.headers, verb, route.is_form_search()),
     };
-    if !matches!(media, Ok(Media::Form)) && !asks_for_own_form(route, &parts.headers) {
+    if !matches!(media, Ok(Media::Form)) && !asks_for_own_form(route, &parts.headers, query) {
         // A form may hold `_format`, which overrides `Accept`: it is judged once it is read.
         check_acceptable(&parts.headers, query)?;
     }
@@ -155,10 +156,9 @@ fn judge(app: &App, parts: &Parts, route: &Route, query: &str, bodiless: bool) -
 }
 
 /// What an operation answers in a media type of its own may be asked for by that name.
-fn asks_for_own_form(route: &Route, headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn asks_for_own_form(route: &Route, headers: &HeaderMap, query: &str) -> bool {
     let Route::Operation(_, name) = route else { return false };
-    own_form(name).is_some_and(|media| accept.contains(media))
+    own_form(name).is_some_and(|media| asks_for(headers, query, media))
 }
 
 /// Lets the client send its body to the end, within reason: one that is still sending when the connection closes never

@@ -1,6 +1,7 @@
 //! The region's own ideas: beds and wards, referrals and their tasks, care teams.
 
 mod bed_status;
+mod occupancy;
 mod overlay;
 mod posted;
 mod projection;
@@ -8,6 +9,7 @@ mod same;
 mod vacancies;
 
 pub use bed_status::BedStatus;
+pub use occupancy::{FIGURES, Occupancy, OccupancyBy, OccupancyInterval, OccupancyMeans, OccupancyQuery};
 pub use overlay::{laid_over, without_derived};
 pub use posted::{with_counts, with_status};
 pub use projection::project;

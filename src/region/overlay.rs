@@ -6,6 +6,8 @@ use crate::fhir::json::Json;
 use crate::fhir::outcome::CANONICAL;
 use crate::store::{BedCount, Board, Vacancy};
 
+use super::projection::is_physically;
+
 const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
 pub(super) fn url_of(name: &str) -> String {
@@ -15,7 +17,7 @@ pub(super) fn url_of(name: &str) -> String {
 /// The location as it is at `now`; `None` where its text says so already.
 pub fn laid_over(location: &Json, board: &Board, now: Instant) -> Option<Json> {
     match board {
-        Board::Bed { as_of } => {
+        Board::Bed { as_of } | Board::Facility { as_of: Some(as_of) } => {
             let url = url_of("as-of");
             let moment = Instant(*as_of);
             let said = location.items("extension").iter().find(|extension| extension.get_str("url") == Some(&url));
@@ -25,6 +27,7 @@ pub fn laid_over(location: &Json, board: &Board, now: Instant) -> Option<Json> {
                 with_extensions(location, &url, vec![new])
             })
         }
+        Board::Facility { as_of: None } => None,
         Board::Ward(counts) => {
             let url = url_of("bed-vacancy");
             let said: Vec<&Json> =
@@ -46,14 +49,17 @@ fn moment_of(slice: &Json) -> Option<Instant> {
     Instant::parse(part.get_str("valueInstant")?)
 }
 
-/// A ward's text without the counts that the gateway derived; `None` where it has none.
+/// A location's text without what the gateway derives: counts of a ward, how fresh a facility is. `None` where it has none.
 pub fn without_derived(location: &Json) -> Option<Json> {
-    let url = url_of("bed-vacancy");
+    let (counts, as_of) = (url_of("bed-vacancy"), is_physically(location, "si").then(|| url_of("as-of")));
+    let is_own = |extension: &Json| {
+        is_derived(extension, &counts) || as_of.as_deref().is_some_and(|url| extension.get_str("url") == Some(url))
+    };
     let extensions = location.items("extension");
-    if !extensions.iter().any(|extension| is_derived(extension, &url)) {
+    if !extensions.iter().any(is_own) {
         return None;
     }
-    let kept = extensions.iter().filter(|extension| !is_derived(extension, &url)).cloned().collect();
+    let kept = extensions.iter().filter(|extension| !is_own(extension)).cloned().collect();
     Some(with_all_extensions(location, kept))
 }
 
@@ -99,7 +105,11 @@ fn slice(count: &BedCount, now: Instant) -> Json {
         parts.push(part("available", "_valueUnsignedInt", unknown()));
     }
     match count.as_of {
-        Some(as_of) => parts.extend(moments([("asOf", Some(as_of)), ("validUntil", Some(count.valid_until))])),
+        Some(as_of) => {
+            // Of the past it is known that a count was believed, but not until when it would have been.
+            let until = Some(count.valid_until).filter(|until| *until < i64::MAX);
+            parts.extend(moments([("asOf", Some(as_of)), ("validUntil", until)]));
+        }
         None => parts.push(part("asOf", "_valueInstant", unknown())),
     }
     parts.push(part("source", "valueCode", count.source.as_str()));

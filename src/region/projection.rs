@@ -19,14 +19,17 @@ pub fn project(rtype: &str, resource: &Json) -> Projection {
     }
 }
 
+/// Whether the location's physicalType is that: `si` a facility, `wa` a ward, `bd` a bed.
+pub(super) fn is_physically(location: &Json, code: &str) -> bool {
+    let codings = location.get("physicalType").map(|concept| concept.items("coding")).unwrap_or_default();
+    codings.iter().any(|coding| {
+        coding.get_str("system") == Some("http://terminology.hl7.org/CodeSystem/location-physical-type")
+            && coding.get_str("code") == Some(code)
+    })
+}
+
 fn location(resource: &Json) -> Projection {
-    let codings = resource.get("physicalType").map(|concept| concept.items("coding")).unwrap_or_default();
-    let is = |code: &str| {
-        codings.iter().any(|coding| {
-            coding.get_str("system") == Some("http://terminology.hl7.org/CodeSystem/location-physical-type")
-                && coding.get_str("code") == Some(code)
-        })
-    };
+    let is = |code: &str| is_physically(resource, code);
     let id = text(resource, "id").unwrap_or_default();
     let status = text(resource, "status");
     let degrees = |name: &str| resource.get("position")?.get(name)?.as_number()?.as_str().parse().ok();

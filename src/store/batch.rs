@@ -20,7 +20,7 @@ use super::lock::lock_conditions;
 use super::overlay::Overlay;
 use super::resource::current_rows;
 use super::search::{matching_ids, referrers};
-use super::sql::{Column, RowAction, Rows, Sql};
+use super::sql::{Column, RowAction, Rows};
 use super::stamp::Stamp;
 
 /// What became of a unit, once the transaction is committed.
@@ -90,18 +90,20 @@ async fn apply(
     Ok((outcomes, stamp.map_or(0, |stamp: Stamp| stamp.tx)))
 }
 
-/// Runs of units in which no unit's searches could see what an earlier unit of the run writes.
+/// Runs of units in which no unit's searches could see what an earlier unit of the run writes, and none comes twice.
 fn segments<'a, 'b>(units: &'a [&'b Unit]) -> Vec<&'a [&'b Unit]> {
-    let mut found = Vec::new();
-    let (mut start, mut written): (usize, BTreeSet<&ResourceType>) = (0, BTreeSet::new());
+    let (mut found, mut start) = (Vec::new(), 0);
+    let (mut written, mut digests) = (BTreeSet::<&ResourceType>::new(), BTreeSet::<&str>::new());
     for (at, unit) in units.iter().enumerate() {
         let searches = unit.assertions.iter().any(|assertion| written.contains(&assertion.criteria.rtype));
         let deletes = unit.steps.iter().any(|step| matches!(step.action, Action::Delete));
-        if at > start && (searches || deletes || unit.digest.is_some()) {
+        let again = unit.digest.as_ref().is_some_and(|digest| digests.contains(digest.as_str()));
+        if at > start && (searches || deletes || again) {
             found.push(&units[start..at]);
-            (start, written) = (at, BTreeSet::new());
+            (start, written, digests) = (at, BTreeSet::new(), BTreeSet::new());
         }
         written.extend(unit.written_types());
+        digests.extend(unit.digest.as_deref());
     }
     found.push(&units[start..]);
     found
@@ -121,9 +123,9 @@ async fn segment_apply(
     let keys: BTreeSet<&ResourceKey> = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key).collect();
     let rows = current_rows(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
     // After the rows: what changes a match from here on is caught by the version check of the write.
-    let mut verdicts = Vec::with_capacity(units.len());
+    let (taken, mut verdicts) = (taken(connection, units).await?, Vec::with_capacity(units.len()));
     for unit in units {
-        verdicts.push(admit(connection, unit).await?);
+        verdicts.push(admit(connection, unit, &taken).await?);
     }
     let stamp = match stamp {
         Some(stamp) => stamp,
@@ -151,19 +153,27 @@ async fn segment_apply(
         outcomes.push(outcome);
     }
     remember(connection, digests, stamp).await?;
-    flush(connection, &mut overlay, &mut boards, audited, chain, stamp, tools.derive).await?;
+    flush(connection, &mut overlay, &mut boards, audited, chain, stamp, tools).await?;
     kept.keep(boards.wards);
     Ok(())
 }
 
+/// Those of the units' digests that were taken in before.
+async fn taken(connection: &mut Connection, units: &[&Unit]) -> Result<BTreeSet<String>, StoreError> {
+    const TEXT: &str = "SELECT digest FROM idempotency_key WHERE digest";
+    let digests = units.iter().filter_map(|unit| unit.digest.clone()).collect();
+    let found: Vec<Taken> = connection.load_each(TEXT, &digests).await?;
+    Ok(found.into_iter().map(|taken| taken.digest).collect())
+}
+
 /// Whether what planning found still holds.
-async fn admit(connection: &mut Connection, unit: &Unit) -> Result<Result<(), UnitError>, StoreError> {
-    if let Some(digest) = &unit.digest {
-        let sql = Sql::new("SELECT digest FROM idempotency_key WHERE digest = ?");
-        let found: Vec<Taken> = connection.load(sql.bind(digest.as_str())).await?;
-        if found.iter().any(|taken| taken.digest == *digest) {
-            return Ok(Err(UnitError::AlreadyTaken));
-        }
+async fn admit(
+    connection: &mut Connection,
+    unit: &Unit,
+    taken: &BTreeSet<String>,
+) -> Result<Result<(), UnitError>, StoreError> {
+    if unit.digest.as_ref().is_some_and(|digest| taken.contains(digest)) {
+        return Ok(Err(UnitError::AlreadyTaken));
     }
     for assertion in &unit.assertions {
         let limit = assertion.matches.len() + 1;

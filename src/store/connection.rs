@@ -1,5 +1,6 @@
 //! Connections to either database behind one face. The only place that knows which one it is, besides [`super::sql`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::cache::Cache;
 use super::error::StoreError;
 use super::lease::{PostgresLease, SqliteLease};
 use super::pool;
-use super::sql::{Row, RowSet, Rows, Sql};
+use super::sql::{Row, RowSet, Rows, Sql, Value};
 
 /// Connections that may read at a time on SQLite: as many as there are threads that can run a query.
 const SQLITE_READERS: usize = 8;
@@ -215,6 +216,25 @@ impl Connection {
             }
             _ => self.load(sql).await,
         }
+    }
+
+    /// The rows of every id: one statement on PostgreSQL, one each on SQLite. `text` ends before what the id must equal.
+    pub(super) async fn load_each<T>(&mut self, text: &str, ids: &BTreeSet<String>) -> Result<Vec<T>, StoreError>
+    where
+        T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, diesel::pg::Pg> + Send + 'static,
+    {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        if !self.is_sqlite() {
+            let all = Value::Texts(ids.iter().cloned().collect());
+            return self.load(Sql::new(format!("{text} = ANY(?)")).bind(all)).await;
+        }
+        let (text, mut rows) = (format!("{text} = ?"), Vec::new());
+        for id in ids {
+            rows.extend(self.load(Sql::new(text.clone()).bind(id.as_str())).await?);
+        }
+        Ok(rows)
     }
 
     /// As [`Self::load`] where the query is short, else as [`Self::load_many`].

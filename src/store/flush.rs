@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::audit::{AuditChain, AuditRecord};
+use super::batch::Tools;
 use super::board::Boards;
 use super::change::{Draft, Origin};
 use super::connection::Connection;
@@ -34,8 +35,9 @@ pub(super) async fn flush(
     audited: Vec<Audited>,
     chain: &mut AuditChain,
     stamp: &mut Stamp,
-    derive: &dyn Derive,
+    Tools { derive, clock }: &Tools<'_>,
 ) -> Result<(), StoreError> {
+    let (derive, now) = (*derive, clock.now());
     let mut rows = BatchRows::default();
     let mut changed: Vec<_> = overlay.entries.iter_mut().filter(|(_, entry)| !entry.added.is_empty()).collect();
     changed.sort_by(|left, right| left.0.cmp(right.0));
@@ -55,7 +57,7 @@ pub(super) async fn flush(
     for set in rows.index.into_rows().into_iter().chain(rows.projections.into_rows()) {
         connection.execute_rows(&set).await?;
     }
-    boards.flush(connection, &rows.numbers).await?;
+    boards.flush(connection, &rows.numbers, now.0).await?;
     connection.execute_rows(&event_rows(rows.events)).await?;
     let records = audited.into_iter().map(|audited| AuditRecord::new(audited, stamp.at));
     connection.execute_rows(&chain.seal(records)).await?;

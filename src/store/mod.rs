@@ -18,6 +18,7 @@ mod index;
 mod lease;
 mod lock;
 mod migrate;
+mod occupancy;
 mod overlay;
 mod parameter_state;
 mod pool;
@@ -32,8 +33,8 @@ mod vacancy;
 mod writer;
 
 pub use board::{
-    BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, LocationKind, Validity, WardOnBoard, WardReport,
-    boards_of, lapsed_holds, location_kind, wards_of,
+    BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, BoardsWanted, LocationKind, Validity, WardOnBoard,
+    WardReport, boards_of, lapsed_holds, location_kind, wards_of,
 };
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
@@ -48,6 +49,10 @@ pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
 pub use housekeeping::{KeepingDays, keep_house, sweep_outbox};
 pub use migrate::{is_current, migrate};
+pub use occupancy::{
+    BoardThen, OccupancyOf, OccupancyRecord, OccupiedWard, boards_then, facility_names, occupancy_records,
+    occupied_wards,
+};
 pub use parameter_state::{MadeParameter, Manifest, ParameterState, Whole};
 pub use reindex::{Stage, reindex};
 pub use resource::{current, current_cached, current_of, stored_tree, version};

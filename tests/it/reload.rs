@@ -202,7 +202,8 @@ async fn a_search_parameter_that_is_added_is_in_force_after_sighup_and_reindex()
     let profiles = running.profiles.to_str().unwrap();
     let reindex = kakehashi(&["reindex", "--database-url", &url, "--profiles", profiles]).output().unwrap();
     assert!(reindex.status.success(), "{reindex:?}");
-    assert!(text(&reindex.stdout).starts_with("1 resources indexed anew"), "{reindex:?}");
+    // The location, and the Measure that the gateway brings.
+    assert!(text(&reindex.stdout).starts_with("2 resources indexed anew"), "{reindex:?}");
     let (status, found) = ask().await;
     assert_eq!((status, &found["entry"][0]["resource"]["id"]), (200, &json!("r1")), "{found}");
 }

@@ -1,18 +1,16 @@
 //! Locations as they are now: what the gateway derives is laid over the stored texts.
 
-use std::collections::BTreeSet;
-
 use crate::error::Result;
 use crate::exchange::Gateway;
 use crate::fhir::json::to_compact;
 use crate::region;
-use crate::store::{self, Connection, Version};
+use crate::store::{self, BoardsWanted, Connection, Version};
 
 impl Gateway {
-    /// Lays what the boards say over these versions, as far as they are beds or wards. Answers whether the version at each
-    /// place has content that its number does not stand for.
+    /// Lays what the boards say over these versions, as far as they are beds, wards or facilities. Answers whether the version
+    /// at each place has content that its number does not stand for.
     pub(in crate::exchange) async fn lay_over(&self, versions: &mut [&mut Version]) -> Result<Vec<bool>> {
-        if versions.iter().all(|version| may_be(version) == (false, false)) {
+        if !versions.iter().any(|version| may_be(version).any()) {
             return Ok(vec![false; versions.len()]);
         }
         self.lay_over_on(&mut self.database.reader().await?, versions).await
@@ -24,19 +22,21 @@ impl Gateway {
         connection: &mut Connection,
         versions: &mut [&mut Version],
     ) -> Result<Vec<bool>> {
-        let (mut beds, mut wards) = (BTreeSet::new(), BTreeSet::new());
+        let (mut wanted, mut any) = (BoardsWanted::default(), false);
         for version in versions.iter() {
-            let (is_bed, is_ward) = may_be(version);
-            beds.extend(is_bed.then(|| version.key.id.to_string()));
-            wards.extend(is_ward.then(|| version.key.id.to_string()));
+            let (kinds, id) = (may_be(version), version.key.id.as_str());
+            wanted.beds.extend(kinds.bed.then(|| id.to_owned()));
+            wanted.wards.extend(kinds.ward.then(|| id.to_owned()));
+            wanted.facilities.extend(kinds.facility.then(|| id.to_owned()));
+            any |= kinds.any();
         }
-        if beds.is_empty() && wards.is_empty() {
+        if !any {
             return Ok(vec![false; versions.len()]);
         }
-        let boards = store::boards_of(connection, &beds, &wards).await?;
+        let boards = store::boards_of(connection, &wanted).await?;
         let mut laid = Vec::with_capacity(versions.len());
         for version in versions {
-            let board = boards.get(version.key.id.as_str()).filter(|_| may_be(version) != (false, false));
+            let board = boards.get(version.key.id.as_str()).filter(|_| may_be(version).any());
             let (Some(board), Some(body)) = (board, &version.body) else {
                 laid.push(false);
                 continue;
@@ -52,12 +52,26 @@ impl Gateway {
     }
 }
 
-/// Whether it may be a bed, and whether it may be a ward, at a look: the board knows.
-fn may_be(version: &Version) -> (bool, bool) {
-    match version.body.as_deref().filter(|_| version.key.rtype.as_str() == "Location") {
-        // A code may be written with escapes.
-        Some(body) if body.contains("\\u") => (true, true),
-        Some(body) => (body.contains("\"bd\""), body.contains("\"wa\"")),
-        None => (false, false),
+/// What a version may be, at a look: the board knows.
+#[derive(Clone, Copy, Default)]
+struct Kinds {
+    bed: bool,
+    ward: bool,
+    facility: bool,
+}
+
+impl Kinds {
+    fn any(self) -> bool {
+        self.bed || self.ward || self.facility
     }
+}
+
+fn may_be(version: &Version) -> Kinds {
+    let Some(body) = version.body.as_deref().filter(|_| version.key.rtype.as_str() == "Location") else {
+        return Kinds::default();
+    };
+    // A code may be written with escapes.
+    let escaped = body.contains("\\u");
+    let has = |code: &str| escaped || body.contains(code);
+    Kinds { bed: has("\"bd\""), ward: has("\"wa\""), facility: has("\"si\"") }
 }

@@ -7,6 +7,8 @@ mod lapse;
 mod plan;
 mod report;
 
+pub(super) use plan::no_place;
+
 use crate::error::Result;
 use crate::fhir::id::ResourceId;
 use crate::fhir::instant::Instant;

@@ -186,7 +186,7 @@ impl ReportPlan {
             let expected = Some(board.changes);
             for (as_of, rows) in moments {
                 let same = rows.iter().filter(|row| !row.changes).map(|row| row.bed.clone()).collect::<Vec<_>>();
-                let beds = if rows.len() == board.beds { None } else { Some(same) };
+                let beds = if Some(rows.len()) == board.beds { None } else { Some(same) };
                 if beds.as_ref().is_some_and(Vec::is_empty) {
                     continue;
                 }
@@ -214,12 +214,15 @@ impl ReportPlan {
     }
 }
 
-/// Loads the board on which the bed stands; for many rows those of its facility.
+/// Loads the bed; where many are asked for, the boards of its facility.
 async fn load_around(connection: &mut Connection, id: &str, widely: bool, boards: &mut Boarded) -> Result<()> {
+    if !widely {
+        return Ok(boards.add_bed(connection, id).await?);
+    }
     let Some(LocationKind::Bed(ward)) = store::location_kind(connection, id).await? else { return Ok(()) };
     boards.add_ward(connection, &ward).await?;
     let facility = boards.wards.get(&ward).and_then(|ward| ward.facility.clone());
-    if let Some(facility) = facility.filter(|_| widely) {
+    if let Some(facility) = facility {
         boards.add_facility(connection, &facility).await?;
     }
     Ok(())
@@ -272,7 +275,8 @@ fn not_a_bed(id: &str) -> Error {
     )])
 }
 
-fn no_place(id: &str) -> Error {
+/// 422: only facilities and wards have beds.
+pub(in crate::exchange) fn no_place(id: &str) -> Error {
     Error::unprocessable(vec![Issue::error(
         IssueCode::BusinessRule,
         format!("Location/{id} は施設でも病棟でもありません。"),

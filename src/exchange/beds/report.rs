@@ -66,10 +66,7 @@ impl Gateway {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let rtype = ResourceType::known("Location");
-        let mut connection = self.database.reader().await?;
-        let current = store::current_of(&mut connection, &rtype, &ids).await?;
-        drop(connection);
+        let current = self.current_beds(&ids).await?;
         let current: HashMap<&str, &Version> =
             current.iter().map(|version| (version.key.id.as_str(), version)).collect();
         let mut steps = Vec::with_capacity(ids.len());
@@ -81,6 +78,15 @@ impl Gateway {
             }
         }
         Ok(steps)
+    }
+
+    async fn current_beds(&self, ids: &[ResourceId]) -> Result<Vec<Version>> {
+        let rtype = ResourceType::known("Location");
+        if let [id] = ids {
+            return Ok(self.current(&ResourceKey { rtype, id: id.clone() }).await?.into_iter().collect());
+        }
+        let mut connection = self.database.reader().await?;
+        Ok(store::current_of(&mut connection, &rtype, ids).await?)
     }
 
     fn step(&self, status: BedStatus, row: &Planned, current: Option<&Version>) -> Result<Step> {

@@ -184,8 +184,18 @@ async fn try_one(app: &App, ask: &Ask, entry: &EntryRequest, route: &Route) -> R
         if_none_exist: entry.if_none_exist.clone(),
     };
     let prefer = if ask.prefer == Prefer::Unsaid { Prefer::Minimal } else { ask.prefer };
-    let alone =
-        Ask { verb: entry.verb, path: entry.path.clone(), query, conditions, prefer, form, media, body, ..ask.clone() };
+    let alone = Ask {
+        verb: entry.verb,
+        path: entry.path.clone(),
+        query,
+        conditions,
+        prefer,
+        form,
+        own_form: false,
+        media,
+        body,
+        ..ask.clone()
+    };
     Box::pin(dispatch(app, &alone, route)).await
 }
 

@@ -262,7 +262,7 @@ impl<'a> Boards<'a> {
                 slice.valid_until = touch.now.saturating_add(validity(slice.source.unwrap_or_default()));
             }
         }
-        (state.is_ward, state.facility_id) = (true, facility);
+        (state.is_ward, state.belonging) = (true, (facility, ward.bed_function.clone()));
         state.sex.clone_from(&ward.admittable_sex);
         if state.beds.is_empty() {
             state.slices = posted;
@@ -347,7 +347,7 @@ impl<'a> Boards<'a> {
     }
 
     fn reported(&self, ward: &str, as_of: i64, source: Source) -> Reported {
-        let facility = self.wards.get(ward).and_then(|state| state.facility_id.as_deref());
+        let facility = self.wards.get(ward).and_then(|state| state.belonging.0.as_deref());
         let validity = self.policy.validity(ward, facility, source);
         Reported { as_of, valid_until: as_of.saturating_add(validity), source }
     }

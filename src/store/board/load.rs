@@ -3,17 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryableByName;
-use diesel::deserialize::FromSqlRow;
-use diesel::pg::Pg;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Untyped};
-use diesel::sqlite::Sqlite;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::super::change::{Action, Unit};
 use super::super::connection::Connection;
 use super::super::derived::{Derive, Projection, Source, Standing};
 use super::super::error::StoreError;
 use super::super::overlay::Overlay;
-use super::super::sql::{Sql, Value};
 use super::apply::{Boards, Place};
 use super::cache::BoardCache;
 use super::columns::CountColumns;
@@ -131,29 +127,6 @@ impl Wanted {
     }
 }
 
-/// The rows of every id: one statement on PostgreSQL, one each on SQLite. `text` ends before what the id must equal.
-pub(super) async fn of_ids<T>(
-    connection: &mut Connection,
-    text: &str,
-    ids: &BTreeSet<String>,
-) -> Result<Vec<T>, StoreError>
-where
-    T: FromSqlRow<Untyped, Sqlite> + FromSqlRow<Untyped, Pg> + Send + 'static,
-{
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    if !connection.is_sqlite() {
-        let all = Value::Texts(ids.iter().cloned().collect());
-        return connection.load(Sql::new(format!("{text} = ANY(?)")).bind(all)).await;
-    }
-    let (text, mut rows) = (format!("{text} = ?"), Vec::new());
-    for id in ids {
-        rows.extend(connection.load(Sql::new(text.clone()).bind(id.as_str())).await?);
-    }
-    Ok(rows)
-}
-
 #[derive(QueryableByName)]
 struct HoldRow {
     #[diesel(sql_type = Text)]
@@ -176,7 +149,7 @@ const HOLDS: &str = "SELECT task_id, ward_id, bed_id, sex, isolation, since, unt
 
 /// The wards in which tasks hold beds.
 async fn tasks(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<Vec<(String, String)>, StoreError> {
-    let rows: Vec<HoldRow> = of_ids(connection, &format!("{HOLDS}task_id"), ids).await?;
+    let rows: Vec<HoldRow> = connection.load_each(&format!("{HOLDS}task_id"), ids).await?;
     Ok(rows.into_iter().map(|row| (row.task_id, row.ward_id)).collect())
 }
 
@@ -193,7 +166,7 @@ struct PlaceRow {
 async fn places(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<Vec<(String, Place)>, StoreError> {
     const TEXT: &str = "SELECT r.rid AS id, b.ward_id AS bed_ward, w.id AS ward FROM resource r \
          LEFT JOIN bed b ON b.key = r.key LEFT JOIN ward w ON w.key = r.key WHERE r.rtype = 'Location' AND r.rid";
-    let rows: Vec<PlaceRow> = of_ids(connection, TEXT, ids).await?;
+    let rows: Vec<PlaceRow> = connection.load_each(TEXT, ids).await?;
     let place = |row: PlaceRow| {
         let of_bed = row.bed_ward.map(|ward| Place { ward, is_bed: true });
         Some((row.id, of_bed.or(row.ward.map(|ward| Place { ward, is_bed: false }))?))
@@ -216,7 +189,7 @@ type Need = (Option<String>, Option<bool>);
 async fn needs(connection: &mut Connection, ids: &BTreeSet<String>) -> Result<Vec<(String, Need)>, StoreError> {
     const TEXT: &str = "SELECT r.rid AS id, f.sex, f.isolation FROM resource r JOIN referral f ON f.key = r.key \
          WHERE r.rtype = 'ServiceRequest' AND r.rid";
-    let rows: Vec<NeedRow> = of_ids(connection, TEXT, ids).await?;
+    let rows: Vec<NeedRow> = connection.load_each(TEXT, ids).await?;
     Ok(rows.into_iter().map(|row| (row.id, (row.sex, row.isolation))).collect())
 }
 
@@ -229,6 +202,8 @@ struct WardRow {
     #[diesel(sql_type = Nullable<Text>)]
     facility_id: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
+    bed_function: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     admittable_sex: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     changes: Option<i64>,
@@ -238,6 +213,8 @@ struct WardRow {
     valid_until: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     source: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    series_at: i64,
 }
 
 #[derive(QueryableByName)]
@@ -283,8 +260,8 @@ async fn wards(
     ids: &BTreeSet<String>,
     cache: &mut BoardCache,
 ) -> Result<BTreeMap<String, WardState>, StoreError> {
-    const WARDS: &str = "SELECT w.key, w.id, w.facility_id, w.admittable_sex, b.changes, b.as_of, b.valid_until, b.source \
-         FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE w.id";
+    const WARDS: &str = "SELECT w.key, w.id, w.facility_id, w.bed_function, w.admittable_sex, b.changes, b.as_of, b.valid_until, \
+         b.source, coalesce(b.series_at, 0) AS series_at FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE w.id";
     const BEDS: &str = "SELECT key, id, ward_id, standing, admittable_sex, isolation, as_of, valid_until, source \
          FROM bed WHERE ward_id";
     const SLICES: &str = "SELECT w.id AS ward_id, v.position, v.sex, v.isolation, v.staffed, v.occupied, v.reserved, v.blocked, \
@@ -293,7 +270,7 @@ async fn wards(
     let position = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let mut unknown = ids.clone();
     let mut found: BTreeMap<String, WardState> = ids.iter().map(|id| (id.clone(), WardState::default())).collect();
-    for row in of_ids::<WardRow>(connection, WARDS, ids).await? {
+    for row in connection.load_each::<WardRow>(WARDS, ids).await? {
         let Some(state) = found.get_mut(&row.id) else { continue };
         let report = reported(row.as_of.filter(|as_of| *as_of > 0), row.valid_until, row.source);
         match cache.take(&row.id, row.changes, report) {
@@ -304,9 +281,11 @@ async fn wards(
             None => (state.report, state.stored.report, state.stored.changes) = (report, report, row.changes),
         }
         (state.is_ward, state.key) = (true, Some(row.key));
-        (state.facility_id, state.sex) = (row.facility_id, row.admittable_sex);
+        (state.belonging, state.sex) = ((row.facility_id, row.bed_function), row.admittable_sex);
+        (state.stored.belonging, state.stored.series_at) = (state.belonging.clone(), row.series_at);
+        state.series_at = row.series_at;
     }
-    for row in of_ids::<BedRow>(connection, BEDS, &unknown).await? {
+    for row in connection.load_each::<BedRow>(BEDS, &unknown).await? {
         let Some(state) = row.ward_id.and_then(|ward| found.get_mut(&ward)) else { continue };
         let bed = BedState {
             key: Some(row.key),
@@ -317,12 +296,12 @@ async fn wards(
         };
         state.beds.insert(row.id, bed);
     }
-    for row in of_ids::<SliceRow>(connection, SLICES, &unknown).await? {
+    for row in connection.load_each::<SliceRow>(SLICES, &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
         state.stored.misplaced |= row.position != position(state.slices.len());
         state.slices.push(row.count.slice(row.held, row.newest));
     }
-    for row in of_ids::<HoldRow>(connection, &format!("{HOLDS}ward_id"), &unknown).await? {
+    for row in connection.load_each::<HoldRow>(&format!("{HOLDS}ward_id"), &unknown).await? {
         let Some(state) = found.get_mut(&row.ward_id) else { continue };
         let HoldRow { task_id, bed_id, sex, isolation, since, until, .. } = row;
         state.holds.push(Hold { task_id, bed_id, sex, isolation, since, until });

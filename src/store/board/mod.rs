@@ -12,6 +12,7 @@ mod load;
 mod plan;
 mod policy;
 mod rows;
+mod series;
 mod view;
 mod ward;
 
@@ -22,5 +23,5 @@ pub(super) use columns::CountColumns;
 pub use lapse::lapsed_holds;
 pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind, wards_of};
 pub use policy::{BoardPolicy, Validity};
-pub use view::{Board, Count as BedCount, boards_of};
+pub use view::{Board, BoardsWanted, Count as BedCount, boards_of};
 pub(super) use ward::Slice;

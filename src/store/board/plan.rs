@@ -21,8 +21,8 @@ pub struct WardOnBoard {
     pub facility: Option<String>,
     /// [`super::WardReport::expected`].
     pub changes: i64,
-    /// How many beds it has.
-    pub beds: usize,
+    /// How many beds it has; `None` where they were not all loaded.
+    pub beds: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +62,24 @@ struct BedRow {
     names: String,
 }
 
+#[derive(QueryableByName)]
+struct OneBedRow {
+    #[diesel(sql_type = Text)]
+    ward_id: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    operational_status: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    as_of: Option<i64>,
+    #[diesel(sql_type = Text)]
+    names: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    facility_id: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    changes: i64,
+    #[diesel(sql_type = BigInt)]
+    of_ward: i64,
+}
+
 const WARDS: &str = "SELECT w.id, w.facility_id, coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS as_of \
      FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE ";
 const BEDS: &str = "SELECT d.id, d.ward_id, d.operational_status, d.as_of, d.names \
@@ -78,6 +96,22 @@ impl Boarded {
         self.add(connection, "w.id = ?", id).await
     }
 
+    /// Adds one bed, with what is known of its ward. Nothing where there is no such bed.
+    pub async fn add_bed(&mut self, connection: &mut Connection, id: &str) -> Result<(), StoreError> {
+        const TEXT: &str = "SELECT d.ward_id, d.operational_status, d.as_of, d.names, w.facility_id, \
+             coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS of_ward FROM resource r JOIN bed d ON d.key = r.key \
+             JOIN ward w ON w.id = d.ward_id LEFT JOIN ward_board b ON b.key = w.key \
+             WHERE r.rtype = 'Location' AND r.rid = ? AND r.deleted = FALSE";
+        let rows: Vec<OneBedRow> = connection.load(Sql::new(TEXT).bind(id)).await?;
+        let Some(row) = rows.into_iter().next() else { return Ok(()) };
+        let OneBedRow { ward_id: ward, operational_status: status, as_of, names, facility_id, changes, of_ward } = row;
+        let known = WardOnBoard { facility: facility_id, changes, beds: None };
+        self.wards.entry(ward.clone()).or_insert(known);
+        let as_of = as_of.max(Some(of_ward).filter(|of_ward| *of_ward > 0));
+        self.beds.insert(id.to_owned(), BedOnBoard { ward, status, as_of, names });
+        Ok(())
+    }
+
     /// The boards are read before the beds: a bed that changes in between is noticed when the report is applied.
     async fn add(&mut self, connection: &mut Connection, of: &str, id: &str) -> Result<(), StoreError> {
         let mut covered = BTreeMap::new();
@@ -85,12 +119,12 @@ impl Boarded {
         for ward in wards {
             let WardRow { id, facility_id: facility, changes, as_of } = ward;
             covered.insert(id.clone(), as_of);
-            self.wards.insert(id, WardOnBoard { facility, changes, beds: 0 });
+            self.wards.insert(id, WardOnBoard { facility, changes, beds: Some(0) });
         }
         let beds: Vec<BedRow> = connection.load(Sql::new(format!("{BEDS}{of}")).bind(id)).await?;
         for bed in beds {
             let Some(ward) = self.wards.get_mut(&bed.ward_id) else { continue };
-            ward.beds += 1;
+            ward.beds = ward.beds.map(|beds| beds + 1);
             let with_ward = covered.get(&bed.ward_id).copied().filter(|as_of| *as_of > 0);
             let BedRow { id, ward_id: ward, operational_status: status, as_of, names } = bed;
             self.beds.insert(id, BedOnBoard { ward, status, as_of: as_of.max(with_ward), names });

@@ -6,21 +6,26 @@ use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::super::sql::{Column, RowAction, Rows};
 use super::apply::Boards;
+use super::series::{SeriesRow, series_rows};
 use super::ward::{Hold, Reported, Slice, WardState};
 
 impl Boards<'_> {
-    /// Writes what the batch made of the boards. `numbers` has the keys of the locations that it writes, by logical id.
+    /// Writes what the batch made of the boards. `numbers` has the keys of the locations that it writes, by logical id;
+    /// `now` is the moment by which freshness is judged.
     pub async fn flush(
         &mut self,
         connection: &mut Connection,
         numbers: &HashMap<String, i64>,
+        now: i64,
     ) -> Result<(), StoreError> {
         let mut rows = BoardRows::default();
         for (id, state) in &mut self.wards {
             state.derive();
             rows.holds(id, state);
             rows.beds(state, numbers);
-            if let Some(key) = state.key.or_else(|| numbers.get(id).copied()).filter(|_| state.is_ward) {
+            let Some(key) = state.key.or_else(|| numbers.get(id).copied()) else { continue };
+            rows.series(key, state, now);
+            if state.is_ward {
                 state.key = Some(key);
                 rows.board(key, state);
                 rows.slices(key, state);
@@ -33,10 +38,20 @@ impl Boards<'_> {
     }
 }
 
+/// A row of `ward_board`, and what must stand there.
+struct BoardRow {
+    key: i64,
+    expected: i64,
+    was: i64,
+    changes: i64,
+    report: Option<Reported>,
+    series_at: i64,
+}
+
 #[derive(Default)]
 struct BoardRows {
-    new: Vec<(i64, i64, Option<Reported>)>,
-    moved: Vec<(i64, i64, i64, i64, Option<Reported>)>,
+    new: Vec<BoardRow>,
+    moved: Vec<BoardRow>,
     told: Vec<(i64, Option<Reported>)>,
     gone_slices: Vec<i64>,
     new_slices: Vec<(i64, i64, Slice)>,
@@ -44,17 +59,33 @@ struct BoardRows {
     fresh_slices: Vec<(i64, i64, Slice)>,
     gone_holds: Vec<String>,
     holds: Vec<(String, Hold)>,
+    series: Vec<SeriesRow>,
 }
 
 impl BoardRows {
     fn board(&mut self, key: i64, state: &WardState) {
+        let row = BoardRow {
+            key,
+            expected: state.stored.changes.unwrap_or(0),
+            was: state.stored.report.map_or(0, |report| report.as_of),
+            changes: state.changes(),
+            report: state.report,
+            series_at: state.series_at,
+        };
         match state.stored.changes {
-            None => self.new.push((key, state.changes(), state.report)),
-            Some(stored) if state.new_changes > 0 || state.report != state.stored.report => {
-                let was = state.stored.report.map_or(0, |report| report.as_of);
-                self.moved.push((key, stored, was, state.changes(), state.report));
-            }
+            None => self.new.push(row),
+            Some(_) if state.new_changes > 0 || state.report != state.stored.report => self.moved.push(row),
             Some(_) => {}
+        }
+    }
+
+    /// Of a ward that is no more, too: it has no counts from now on.
+    fn series(&mut self, key: i64, state: &mut WardState, now: i64) {
+        let is_told = state.new_changes > 0 || state.report != state.stored.report;
+        if is_told || state.stored.changes.is_none() || !state.is_ward {
+            let new = state.series(key, now);
+            state.series_at = new.last().map_or(state.series_at, |row| row.at);
+            self.series.extend(new);
         }
     }
 
@@ -96,10 +127,10 @@ impl BoardRows {
 
     async fn write(self, connection: &mut Connection) -> Result<(), StoreError> {
         let (new, moved) = (self.new.len(), self.moved.len());
-        if new > 0 && connection.execute_rows(&new_boards(self.new)).await? < new {
+        if new > 0 && connection.execute_rows(&new_boards(&self.new)).await? < new {
             return Err(StoreError::Retry("another gateway made the ward's board first".into()));
         }
-        if moved > 0 && connection.execute_rows(&moved_boards(self.moved)).await? < moved {
+        if moved > 0 && connection.execute_rows(&moved_boards(&self.moved)).await? < moved {
             return Err(StoreError::Retry("another gateway changed the ward's board first".into()));
         }
         let gone_slices = vec![("key", Column::Ints(self.gone_slices))];
@@ -113,6 +144,7 @@ impl BoardRows {
             // A hold that goes to another ward is one of both: it is put after it was taken away.
             Rows { columns: gone_holds, action: RowAction::Delete { table: "bed_hold" } },
             hold_rows(self.holds),
+            series_rows(self.series),
         ] {
             connection.execute_rows(&rows).await?;
         }
@@ -120,36 +152,32 @@ impl BoardRows {
     }
 }
 
-fn report_columns(reports: &[Option<Reported>]) -> Vec<(&'static str, Column)> {
-    let ints = |field: fn(&Reported) -> i64| {
-        Column::Ints(reports.iter().map(|report| report.as_ref().map_or(0, field)).collect())
-    };
-    let source = |report: &Option<Reported>| report.map_or("", |report| report.source.code()).to_owned();
+fn board_columns(rows: &[BoardRow]) -> Vec<(&'static str, Column)> {
+    let ints = |field: fn(&BoardRow) -> i64| Column::Ints(rows.iter().map(field).collect());
+    let source = |row: &BoardRow| row.report.map_or("", |report| report.source.code()).to_owned();
     vec![
-        ("as_of", ints(|report| report.as_of)),
-        ("valid_until", ints(|report| report.valid_until)),
-        ("source", Column::Texts(reports.iter().map(source).collect())),
+        ("changes", ints(|row| row.changes)),
+        ("as_of", ints(|row| row.report.map_or(0, |report| report.as_of))),
+        ("valid_until", ints(|row| row.report.map_or(0, |report| report.valid_until))),
+        ("source", Column::Texts(rows.iter().map(source).collect())),
+        ("series_at", ints(|row| row.series_at)),
     ]
 }
 
-fn new_boards(rows: Vec<(i64, i64, Option<Reported>)>) -> Rows {
-    let mut columns = vec![
-        ("key", Column::Ints(rows.iter().map(|row| row.0).collect())),
-        ("changes", Column::Ints(rows.iter().map(|row| row.1).collect())),
-    ];
-    columns.extend(report_columns(&rows.iter().map(|row| row.2).collect::<Vec<_>>()));
+fn new_boards(rows: &[BoardRow]) -> Rows {
+    let mut columns = vec![("key", Column::Ints(rows.iter().map(|row| row.key).collect()))];
+    columns.extend(board_columns(rows));
     Rows { columns, action: RowAction::Insert { table: "ward_board", suffix: "ON CONFLICT (key) DO NOTHING" } }
 }
 
 /// The check that nobody else was faster is part of the statement.
-fn moved_boards(rows: Vec<(i64, i64, i64, i64, Option<Reported>)>) -> Rows {
+fn moved_boards(rows: &[BoardRow]) -> Rows {
     let mut columns = vec![
-        ("key", Column::Ints(rows.iter().map(|row| row.0).collect())),
-        ("expected:changes", Column::Ints(rows.iter().map(|row| row.1).collect())),
-        ("was:as_of", Column::Ints(rows.iter().map(|row| row.2).collect())),
-        ("changes", Column::Ints(rows.iter().map(|row| row.3).collect())),
+        ("key", Column::Ints(rows.iter().map(|row| row.key).collect())),
+        ("expected:changes", Column::Ints(rows.iter().map(|row| row.expected).collect())),
+        ("was:as_of", Column::Ints(rows.iter().map(|row| row.was).collect())),
     ];
-    columns.extend(report_columns(&rows.iter().map(|row| row.4).collect::<Vec<_>>()));
+    columns.extend(board_columns(rows));
     Rows { columns, action: RowAction::Update { table: "ward_board", keyed: 3 } }
 }
 

@@ -8,7 +8,6 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use super::super::connection::Connection;
 use super::super::error::StoreError;
 use super::columns::CountColumns;
-use super::load::of_ids;
 
 /// What the gateway knows of a location besides its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +17,18 @@ pub enum Board {
         as_of: i64,
     },
     Ward(Vec<Count>),
+    /// One with wards: the oldest moment of their counts; `None` where one was never reported.
+    Facility {
+        as_of: Option<i64>,
+    },
+}
+
+/// Logical ids of locations that may be such.
+#[derive(Clone, Debug, Default)]
+pub struct BoardsWanted {
+    pub beds: BTreeSet<String>,
+    pub wards: BTreeSet<String>,
+    pub facilities: BTreeSet<String>,
 }
 
 /// One of a ward's counts. Moments are milliseconds since 1970.
@@ -39,7 +50,7 @@ pub struct Count {
 }
 
 #[derive(QueryableByName)]
-struct BedRow {
+struct MomentRow {
     #[diesel(sql_type = Text)]
     id: String,
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -58,27 +69,31 @@ struct CountRow {
     as_posted: bool,
 }
 
-/// What the boards say of these beds and wards, by logical id; nothing of those that have none.
+/// What the boards say of these locations, by logical id; nothing of those that have none.
 pub async fn boards_of(
     connection: &mut Connection,
-    beds: &BTreeSet<String>,
-    wards: &BTreeSet<String>,
+    wanted: &BoardsWanted,
 ) -> Result<HashMap<String, Board>, StoreError> {
     const BEDS: &str = "SELECT r.rid AS id, c.as_of FROM resource r JOIN bed_count c ON c.key = r.key \
          WHERE r.rtype = 'Location' AND r.rid";
     // A ward whose beds are all closed has a board, and no counts.
     const WARDS: &str = "SELECT w.id, coalesce(c.position, -1) AS position, c.sex, c.isolation, c.staffed, c.occupied, c.reserved, c.blocked, c.available, \
          c.as_of, c.valid_until, c.source, coalesce(c.as_posted, FALSE) AS as_posted FROM ward w LEFT JOIN ward_count c ON c.key = w.key WHERE w.id";
+    const FACILITIES: &str = "SELECT f.id, c.as_of FROM facility f JOIN facility_count c ON c.key = f.key \
+         WHERE EXISTS (SELECT 1 FROM ward w WHERE w.facility_id = f.id) AND f.id";
     let mut found = HashMap::new();
-    for row in of_ids::<BedRow>(connection, BEDS, beds).await? {
+    for row in connection.load_each::<MomentRow>(BEDS, &wanted.beds).await? {
         found.extend(row.as_of.map(|as_of| (row.id, Board::Bed { as_of })));
     }
-    for row in of_ids::<CountRow>(connection, WARDS, wards).await? {
+    for row in connection.load_each::<CountRow>(WARDS, &wanted.wards).await? {
         let counts = match found.entry(row.id).or_insert_with(|| Board::Ward(Vec::new())) {
             Board::Ward(counts) if row.position >= 0 => counts,
             _ => continue,
         };
         counts.push(row.count.count(row.as_posted));
+    }
+    for row in connection.load_each::<MomentRow>(FACILITIES, &wanted.facilities).await? {
+        found.insert(row.id, Board::Facility { as_of: row.as_of });
     }
     Ok(found)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::derived::{Source, Standing, Vacancy};
+use super::series::Belonging;
 
 /// When something was reported, and until when that is believed. Milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ pub(in super::super) struct WardState {
     pub is_ward: bool,
     /// `None` until it has a row.
     pub key: Option<i64>,
-    pub facility_id: Option<String>,
+    pub belonging: Belonging,
     /// Where a bed does not say.
     pub sex: Option<String>,
     /// Changes of the board since it was loaded, all but reports of all of it at once.
@@ -81,6 +82,8 @@ pub(in super::super) struct WardState {
     pub told: BTreeSet<String>,
     /// The counts are not made of the beds and holds that are there now.
     pub stale: bool,
+    /// When the newest row of the series begins; 0: there is none.
+    pub series_at: i64,
 }
 
 /// A board as it was loaded, without its beds.
@@ -93,6 +96,8 @@ pub(in super::super) struct Stored {
     pub slices: Vec<Slice>,
     /// The slices' rows do not stand in the places 0, 1, 2 …
     pub misplaced: bool,
+    pub belonging: Belonging,
+    pub series_at: i64,
 }
 
 impl WardState {
@@ -148,12 +153,12 @@ impl WardState {
 
     /// The same without its beds.
     pub fn without_beds(&self) -> WardState {
-        let Self { is_ward, key, facility_id, sex, new_changes, report, holds, slices, stored, told, stale, beds: _ } =
-            self;
+        let Self { is_ward, key, belonging, sex, new_changes, report, holds, slices, .. } = self;
+        let Self { stored, told, stale, series_at, .. } = self;
         WardState {
             is_ward: *is_ward,
             key: *key,
-            facility_id: facility_id.clone(),
+            belonging: belonging.clone(),
             sex: sex.clone(),
             new_changes: *new_changes,
             report: *report,
@@ -163,6 +168,7 @@ impl WardState {
             stored: stored.clone(),
             told: told.clone(),
             stale: *stale,
+            series_at: *series_at,
         }
     }
 
@@ -179,6 +185,8 @@ impl WardState {
             holds: self.holds.clone(),
             slices: self.slices.clone(),
             misplaced: false,
+            belonging: self.belonging.clone(),
+            series_at: self.series_at,
         };
         self.new_changes = 0;
     }

@@ -12,6 +12,7 @@ use super::super::error::StoreError;
 use super::super::resource::{Number, stored_tree};
 use super::super::sql::Sql;
 use super::{CHUNK, Progress, Stage, transact};
+use crate::clock::{Clock, SystemClock};
 
 #[derive(QueryableByName)]
 struct WardText {
@@ -60,7 +61,7 @@ async fn mend(connection: &mut Connection, texts: &[WardText], derive: &dyn Deri
         // Also where the counts were right: whoever keeps this board in memory may keep wrong beds.
         state.touched();
     }
-    boards.flush(connection, &HashMap::new()).await
+    boards.flush(connection, &HashMap::new(), SystemClock.now().0).await
 }
 
 /// Counts that were posted again since, unchanged, are as fresh as that.

@@ -123,7 +123,7 @@ impl Shape {
                     let tail = with(format!(" FROM {table} t WHERE t.key = {k} AND t.as_of IS NOT NULL AND "), []);
                     some(tail.append(any_of.any("t", self.now)))
                 };
-                join(vec![from("bed_count"), from("ward_count")], " OR ", "1 = 0")
+                join(["bed_count", "ward_count", "facility_count"].map(from).into(), " OR ", "1 = 0")
             }
             _ => {
                 let origin = origin(table, *param, *inherited, k);
@@ -145,7 +145,8 @@ impl Shape {
             Table::AsOf => with(
                 format!(
                     "((SELECT 1 FROM bed_count t WHERE t.key = {k} AND t.as_of IS NOT NULL) IS NOT NULL OR \
-                     (SELECT 1 FROM ward_count t WHERE t.key = {k} AND t.as_of IS NOT NULL LIMIT 1) IS NOT NULL)"
+                     (SELECT 1 FROM ward_count t WHERE t.key = {k} AND t.as_of IS NOT NULL LIMIT 1) IS NOT NULL OR \
+                     (SELECT 1 FROM facility_count t WHERE t.key = {k} AND t.as_of IS NOT NULL) IS NOT NULL)"
                 ),
                 [],
             ),

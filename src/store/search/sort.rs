@@ -79,7 +79,8 @@ impl SortKey {
                 let pick = if self.descending { "max" } else { "min" };
                 let text = format!(
                     "coalesce((SELECT t.as_of FROM bed_count t WHERE t.key = {k}), \
-                     (SELECT {pick}(t.as_of) FROM ward_count t WHERE t.key = {k}))"
+                     (SELECT {pick}(t.as_of) FROM ward_count t WHERE t.key = {k}), \
+                     (SELECT t.as_of FROM facility_count t WHERE t.key = {k}))"
                 );
                 with(text, Vec::new())
             }

@@ -24,6 +24,7 @@ both!(
     what_was_read_can_be_written_back,
     what_is_expected_stands_beside_the_counts,
     a_bed_that_is_reported_again_is_referred_to_as_it_stands,
+    a_facility_is_as_fresh_as_the_oldest_of_its_counts,
 );
 
 /// The counts of ward `w`: sex, isolation, staffed, occupied, reserved, blocked, available (-1: unknown).
@@ -210,7 +211,8 @@ async fn a_report_of_all_keeps_all_fresh_and_makes_no_version(app: &TestApp) {
     assert_eq!(counts(app).await, any([3, 1, 0, 0, 2]));
     let slice = &slices(&app.get("Location/w").await.expect(200))[0];
     assert_eq!(Instant::parse(part(slice, "asOf")["valueInstant"].as_str().unwrap()), later(20), "{slice}");
-    assert_eq!(matches(app, &format!("Location?as-of=ge{}", later(15).unwrap().to_fhir())).await, 4);
+    // Beds, ward and facility.
+    assert_eq!(matches(app, &format!("Location?as-of=ge{}", later(15).unwrap().to_fhir())).await, 5);
 }
 
 async fn what_is_older_is_refused(app: &TestApp) {
@@ -229,7 +231,8 @@ async fn what_is_older_is_refused(app: &TestApp) {
 
 async fn what_is_laid_over_is_never_304(app: &TestApp) {
     build(app, &["U"]).await;
-    for (path, status) in [("Location/w", 200), ("Location/b0", 200), ("Location/f", 304)] {
+    app.put("Location/g", &facility("g", 34.70, 135.40)).await.expect(201);
+    for (path, status) in [("Location/w", 200), ("Location/b0", 200), ("Location/f", 200), ("Location/g", 304)] {
         let tag = app.get(path).await.header("etag").to_owned();
         assert_eq!(app.request("GET", path).header("if-none-match", &tag).send().await.status, status, "{path}");
         let mut same = app.get(path).await.expect(200);
@@ -301,4 +304,47 @@ async fn a_bed_that_is_reported_again_is_referred_to_as_it_stands(app: &TestApp)
         let reference = &answer["entry"][1]["resource"]["partOf"]["reference"];
         assert_eq!(*reference, format!("Location/b0/_history/{version}"), "{status}");
     }
+}
+
+async fn a_facility_is_as_fresh_as_the_oldest_of_its_counts(app: &TestApp) {
+    let clock = SetClock::at(SystemClock.now());
+    let app = app.at(clock.clone()).await;
+    build(&app, &["O", "U"]).await;
+    let fresh = async || {
+        let answer = app.get("Location/f").await;
+        assert_eq!(answer.header("etag"), "W/\"1\"", "how fresh it is makes no version");
+        let facility = answer.expect(200);
+        facility["extension"][0]["valueInstant"].as_str().map(str::to_owned)
+    };
+    let started = app.gateway.now();
+    assert_eq!(fresh().await, Some(started.to_fhir()));
+    clock.advance(10);
+    app.put("Location/b0", &bed("b0", "w", "U", None)).await.expect(200);
+    assert_eq!(fresh().await, Some(started.to_fhir()), "the other bed is older");
+    app.put("Location/b1", &bed("b1", "w", "O", None)).await.expect(200);
+    let later = app.gateway.now();
+    assert_eq!(fresh().await, Some(later.to_fhir()));
+    for (query, expected) in [
+        (format!("as-of=ge{}", later.to_fhir()), 1),
+        (format!("as-of=lt{}", later.to_fhir()), 0),
+        ("as-of:missing=false".to_owned(), 1),
+        ("as-of:missing=true".to_owned(), 0),
+    ] {
+        assert_eq!(matches(&app, &format!("Location?_id=f&{query}")).await, expected, "{query}");
+    }
+    app.put("Location/g", &facility("g", 34.70, 135.40)).await.expect(201);
+    let sorted = app.get("Location?physical-type=si&_sort=as-of").await.expect(200);
+    let ids: Vec<&str> =
+        sorted["entry"].as_array().unwrap().iter().map(|entry| entry["resource"]["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["f", "g"], "unknown ones come last");
+    // What was laid over comes back: it is not the client's word, and no change.
+    let read = app.get("Location/f").await.expect(200);
+    app.put("Location/f", &read).await.expect(200);
+    let raw = app.get("Location/f/_history/1").await.expect(200);
+    assert_eq!(raw["extension"], Value::Null);
+    app.put("Location/v", &ward("v", "f")).await.expect(201);
+    app.put("Location/c", &bed("c", "v", "U", Some(&started.to_fhir()))).await.expect(201);
+    assert_eq!(fresh().await, Some(started.to_fhir()), "the oldest of all wards");
+    let not_modified = app.request("GET", "Location/f").header("If-None-Match", "W/\"1\"").send().await;
+    assert_eq!(not_modified.status, 200, "what is laid over is not in the version");
 }

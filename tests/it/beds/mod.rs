@@ -6,5 +6,6 @@ mod counts;
 mod csv;
 mod holds;
 mod killed;
+mod occupancy;
 mod report;
 mod vacancies;

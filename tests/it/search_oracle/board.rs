@@ -22,14 +22,14 @@ pub fn vacancies(resource: &Resource, now: i64) -> Vec<(Option<String>, Decimal)
     }
 }
 
-/// The moments to which a bed's state or a ward's counts belong.
+/// The moments to which a bed's state or a ward's counts belong; a facility's is laid over it.
 pub fn moments(resource: &Resource) -> Vec<i64> {
     let moment = |json: &Json| Instant::parse(json.get_str("valueInstant")?).map(|at| at.0);
     let inner = |slice: &Json| {
         let found = slice.items("extension").iter().find(|part| part.get_str("url") == Some("asOf"));
         found.and_then(moment)
     };
-    if is_physically(resource, "bd") {
+    if is_physically(resource, "bd") || is_physically(resource, "si") {
         extensions(resource, "as-of").filter_map(moment).take(1).collect()
     } else if is_physically(resource, "wa") {
         extensions(resource, "bed-vacancy").filter_map(inner).collect()

@@ -120,7 +120,7 @@ impl Inputs {
         }
     }
 
-    /// All of them as the pairs that a URL would have: what is no primitive, Coding or Duration is refused.
+    /// All of them as the pairs that a URL would have: what is no primitive, Coding, Duration or Period is refused.
     pub fn pairs(&self) -> Result<Vec<(String, String)>> {
         self.list.iter().map(|input| Ok((input.name.clone(), input.as_parameter()?))).collect()
     }
@@ -191,6 +191,10 @@ impl Input {
             Value::Typed(_, Json::Number(number)) => Some(number.as_str().to_owned()),
             Value::Typed(_, Json::Bool(value)) => Some(value.to_string()),
             Value::Typed(name, value) if name == "Coding" => token(value, "system"),
+            Value::Typed(name, value) if name == "Period" => {
+                let moment = |name: &str| value.get_str(name).unwrap_or_default();
+                Some(format!("{}/{}", moment("start"), moment("end")))
+            }
             Value::Typed(name, value) if name == "Duration" => {
                 let number = value.get("value").and_then(|number| number.as_number());
                 number.map(|number| format!("{}|{}", number.as_str(), value.get_str("code").unwrap_or("min")))

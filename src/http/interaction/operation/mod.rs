@@ -14,9 +14,11 @@ mod hl7;
 mod import_beds;
 mod inputs;
 pub mod json_schema;
+mod occupancy;
 mod terminology;
 mod vacancies;
 mod validate;
+mod values;
 
 use futures_util::future::BoxFuture;
 
@@ -195,6 +197,19 @@ static OPERATIONS: &[Operation] = &[
         run: |app, call| Box::pin(vacancies::answer(app, call)),
     },
     Operation {
+        name: occupancy::NAME,
+        on: On::Only(&["Location"]),
+        system: NOT_THERE,
+        on_type: GET_OR_POST,
+        on_instance: GET_OR_POST,
+        definition: "https://kakehashi.example/fhir/OperationDefinition/occupancy",
+        inputs: occupancy::INPUTS,
+        bare: None,
+        affects_state: false,
+        media: &[],
+        run: |app, call| Box::pin(occupancy::answer(app, call)),
+    },
+    Operation {
         name: "import-beds",
         on: On::Only(&["Location"]),
         system: NOT_THERE,
@@ -352,11 +367,11 @@ pub fn find(app: &App, target: &Target, name: &str) -> Result<Offered> {
     found.ok_or_else(unknown_operation)
 }
 
-/// The media type in which an operation answers, where that is not FHIR JSON.
+/// The media type in which an operation answers besides FHIR JSON, or in its place.
 pub fn own_form(name: &str) -> Option<&'static str> {
     match name {
         json_schema::NAME => Some(json_schema::MEDIA),
-        import_beds::TEMPLATE => Some("text/csv"),
+        import_beds::TEMPLATE | occupancy::NAME => Some("text/csv"),
         _ => None,
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::exchange::{VacancyQuery, VacancySort};
-use crate::fhir::outcome::CANONICAL;
 use crate::http::App;
-use crate::profile::operation::{LookupRequest, Refusal};
 use crate::search::circle;
 use crate::store::{TokenPattern, system_id};
+
+use super::super::values::{codes, duration, whole};
 
 /// What is asked for, and of which specialties a service must be.
 pub fn read(app: &App, pairs: &[(String, String)]) -> Result<(VacancyQuery, Vec<TokenPattern>)> {
@@ -39,23 +39,6 @@ pub fn read(app: &App, pairs: &[(String, String)]) -> Result<(VacancyQuery, Vec<
     Ok((query, specialties))
 }
 
-/// Codes of one of the region's systems, with a comma between them: a wrong one would find nothing, and nobody would know.
-fn codes(app: &App, name: &str, value: &str, system: &str) -> Result<Vec<String>> {
-    let system = format!("{CANONICAL}/CodeSystem/{system}");
-    let code = |text: &str| {
-        let (of, code) = text.rsplit_once('|').map_or((None, text), |(of, code)| (Some(of), code));
-        let request =
-            LookupRequest { system: &system, code, version: None, display_language: None, properties: Vec::new() };
-        let unknown = matches!(app.gateway.definitions.lookup(&request), Err(Refusal::UnknownCode { .. }));
-        if unknown || of.is_some_and(|of| of != system) {
-            let ja = format!("{code} は {system} のコードではありません。");
-            return Err(bad(name, ja, format!("{code} is no code of {system}.")));
-        }
-        Ok(code.to_owned())
-    };
-    value.split(',').map(code).collect()
-}
-
 fn token(text: &str) -> TokenPattern {
     match text.rsplit_once('|') {
         None => TokenPattern::Code(text.to_owned()),
@@ -65,24 +48,6 @@ fn token(text: &str) -> TokenPattern {
 
 fn boolean(name: &str, value: &str) -> Result<bool> {
     value.parse().map_err(|_| bad(name, "true か false です。", "It is true or false."))
-}
-
-fn whole(name: &str, value: &str) -> Result<i64> {
-    let found = value.parse().ok().filter(|number: &i64| *number >= 0);
-    found.ok_or_else(|| bad(name, "0 以上の整数です。", "It is a whole number from 0."))
-}
-
-/// `30`, minutes, or with a unit: `2|h`. In milliseconds.
-fn duration(name: &str, value: &str) -> Result<i64> {
-    let (number, unit) = value.split_once('|').unwrap_or((value, "min"));
-    let millis = match unit {
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(bad(name, "単位は s, min, h, d のどれかです。", "Its unit is one of s, min, h and d.")),
-    };
-    Ok(whole(name, number)?.saturating_mul(millis))
 }
 
 fn sort(value: &str) -> Result<VacancySort> {
