@@ -8,6 +8,9 @@ use rusqlite::{Connection, params};
 
 use super::region::{BEDS_OF_WARD, bed};
 
+/// A ward's counts as its series keeps them.
+const COUNTS: &str = r#"[{"sex":"any","isolation":false,"staffed":50,"occupied":25,"reserved":0,"blocked":0,"available":25,"asOf":"2026-11-28T00:00:00.000Z","source":"derived"}]"#;
+
 /// Beds that the writing benchmarks update.
 pub const BEDS: usize = 4_000;
 
@@ -78,6 +81,11 @@ fn update(connection: &Connection, number: usize, seq: i64, chain: &str, status:
     run(
         "INSERT INTO bed_status_event (seq, key, ward_id, operational_status, as_of, at) VALUES (?, ?, ?, ?, ?, ?)",
         &[&seq, &key, &ward, &code, &seq, &seq],
+    );
+    run(
+        "INSERT INTO ward_occupancy (key, at, facility_id, bed_function, staffed, occupied, reserved, blocked, available, counts) \
+         VALUES ((SELECT key FROM ward WHERE id = ?), ?, 'facility-0', 'acute', 50, ?, 0, 0, ?, ?)",
+        &[&ward, &seq, &(seq % 50), &(50 - seq % 50), &COUNTS],
     );
     let hash = [7_u8; 32];
     run(

@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use kakehashi::store::{Column, Connection, Database, RowAction, Rows, Sql, parameter_id, system_id};
 
-use super::region::{BEDS, BEDS_OF_WARD, bed};
+use super::region::{BEDS, BEDS_OF_WARD, HOSPITALS, bed};
 
 const TABLE_0116: &str = "http://terminology.hl7.org/CodeSystem/v2-0116";
 
@@ -48,6 +48,23 @@ pub async fn write_rows(url: &str, group: usize, time: Duration) -> f64 {
         done += group;
     }
     done as f64 / started.elapsed().as_secs_f64()
+}
+
+/// How many messages the gateway has put into one commit since then, on average: a commit's rows bear one moment.
+pub async fn grouping(url: &str, since: i64) -> usize {
+    #[derive(QueryableByName)]
+    struct Grouped {
+        #[diesel(sql_type = BigInt)]
+        messages: i64,
+        #[diesel(sql_type = BigInt)]
+        commits: i64,
+    }
+    let database = Database::open(url).await.expect("the database");
+    let mut connection = database.writer().await.expect("a connection");
+    let sql = "SELECT count(*) AS messages, count(DISTINCT at) AS commits FROM bed_status_event WHERE at >= ?";
+    let rows: Vec<Grouped> = connection.load(Sql::new(sql).bind(since)).await.expect("the events");
+    let Grouped { messages, commits } = rows[0];
+    ((messages as f64 / commits.max(1) as f64).round() as usize).max(1)
 }
 
 async fn know(connection: &mut Connection) -> Known {
@@ -230,11 +247,41 @@ impl Group {
         ]
     }
 
+    /// What the wards' boards showed, one row a message.
+    fn of_series(&self, known: &Known) -> Rows {
+        let wards = || self.numbers.iter().map(|number| number / BEDS_OF_WARD);
+        let facilities = wards().map(|ward| Some(format!("facility-{}", ward % HOSPITALS))).collect();
+        let count = |count| Column::MaybeInts(vec![Some(count); self.size()]);
+        let counts = format!(
+            r#"[{{"sex":"any","isolation":false,"staffed":20,"occupied":{0},"reserved":0,"blocked":0,"available":{1},"asOf":"2026-11-28T00:00:00.000Z","source":"derived"}}]"#,
+            self.turn,
+            20 - self.turn
+        );
+        // A commit may hold two messages of a ward: places in the log are never twice.
+        let columns = vec![
+            ("key", Column::Ints(wards().map(|ward| known.wards[ward]).collect())),
+            ("at", self.seqs()),
+            ("facility_id", Column::MaybeTexts(facilities)),
+            ("bed_function", self.some("acute")),
+            ("staffed", count(20)),
+            ("occupied", count(self.turn)),
+            ("reserved", count(0)),
+            ("blocked", count(0)),
+            ("available", count(20 - self.turn)),
+            ("counts", self.all(&counts)),
+        ];
+        Rows {
+            columns,
+            action: RowAction::Insert { table: "ward_occupancy", suffix: "ON CONFLICT (key, at) DO NOTHING" },
+        }
+    }
+
     fn of_trail(&self, known: &Known) -> Vec<Rows> {
         let ids = self.numbers.iter().map(|number| format!("bed-{number}")).collect();
         let wards = self.numbers.iter().map(|number| Some(format!("ward-{}", number / BEDS_OF_WARD))).collect();
         let digests = (0..self.size() as i64).map(|n| format!("hl7:hosp::{n}-1000-{}", self.first + n)).collect();
         vec![
+            self.of_series(known),
             insert(
                 "bed_status_event",
                 vec![

@@ -6,7 +6,7 @@ use std::process::Command;
 pub const WARDS: usize = 200;
 pub const BEDS_OF_WARD: usize = 20;
 pub const BEDS: usize = WARDS * BEDS_OF_WARD;
-const HOSPITALS: usize = 10;
+pub const HOSPITALS: usize = 10;
 
 /// Puts the region into the database, by the program's own import.
 pub fn fill(url: &str, folder: &Path) {

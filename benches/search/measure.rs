@@ -11,23 +11,25 @@ use super::fill::{fill, gateway};
 use super::gateway::Process;
 use super::questions::{QUESTIONS, Question};
 use super::region::Region;
-use super::steady::{STEADY, steady};
-use super::{Plan, bare, size};
+use super::steady::steady;
+use super::{Plan, bare, size, vacancies};
 
 const CLIENTS: usize = 16;
+/// Requests a second over all questions.
+const STEADY: u64 = 500;
 
 pub async fn sqlite(plan: &Plan) {
     let own = tempfile::tempdir().expect("a folder");
     let folder = plan.folder.clone().unwrap_or_else(|| own.path().to_owned());
-    for beds in &plan.beds {
-        let path = folder.join(format!("region-{beds}.db"));
+    for (name, region) in regions(plan) {
+        let path = folder.join(format!("{name}.db"));
         let url = format!("sqlite://{}", path.display());
         if !path.exists() {
-            fill(&url, Region { beds: *beds }).await;
+            fill(&url, region).await;
         }
         let megabytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len()) >> 20;
-        println!("SQLite, {beds} beds, file of {} MB", megabytes(&path));
-        ask(plan, &url, Region { beds: *beds }).await;
+        println!("SQLite, {} beds, file of {} MB", region.beds(), megabytes(&path));
+        ask(plan, &url, region).await;
     }
 }
 
@@ -36,20 +38,30 @@ pub async fn postgres(plan: &Plan) {
         println!("PostgreSQL: none is named by KAKEHASHI_TEST_POSTGRES");
         return;
     };
-    for beds in &plan.beds {
+    for (name, region) in regions(plan) {
         let admin = Database::open(&server).await.expect("the server");
         let mut connection = admin.writer().await.expect("a connection");
-        let url = server.rsplit_once('/').map(|(host, _)| format!("{host}/region_{beds}")).expect("a database's name");
+        let url = server.rsplit_once('/').map(|(host, _)| format!("{host}/{name}")).expect("a database's name");
         // One that is there was filled by a run before.
-        if connection.run(&format!("CREATE DATABASE region_{beds}")).await.is_ok() {
-            fill(&url, Region { beds: *beds }).await;
+        if connection.run(&format!("CREATE DATABASE {name}")).await.is_ok() {
+            fill(&url, region).await;
             let mut connection = Database::open(&url).await.expect("it").writer().await.expect("a connection");
             connection.execute(Sql::new("SET statement_timeout = 0")).await.expect("time");
             connection.run("VACUUM ANALYZE").await.expect("statistics");
         }
-        println!("PostgreSQL, {beds} beds");
-        ask(plan, &url, Region { beds: *beds }).await;
+        println!("PostgreSQL, {} beds", region.beds());
+        ask(plan, &url, region).await;
     }
+}
+
+/// What is asked, with the names of their databases.
+fn regions(plan: &Plan) -> Vec<(String, Region)> {
+    if plan.vacancies {
+        let last =
+            plan.beds.last().copied().map(|beds| (format!("hospitals_{beds}"), Region::of_large_hospitals(beds)));
+        return last.into_iter().collect();
+    }
+    plan.beds.iter().map(|beds| (format!("region_{beds}"), Region::of(*beds))).collect()
 }
 
 async fn ask(plan: &Plan, url: &str, region: Region) {
@@ -57,6 +69,10 @@ async fn ask(plan: &Plan, url: &str, region: Region) {
         size::tell(url).await;
     }
     if plan.seconds == 0 {
+        return;
+    }
+    if plan.vacancies {
+        vacancies::measure(url, region, Duration::from_secs(plan.seconds * 4)).await;
         return;
     }
     let process = Process::start(url, &[]).await;
@@ -74,7 +90,7 @@ async fn ask(plan: &Plan, url: &str, region: Region) {
         })
         .await;
     }
-    let steady = steady(&process.address, Duration::from_secs(plan.seconds * 4), &*request);
+    let steady = steady(&process.address, Duration::from_secs(plan.seconds * 4), (STEADY, QUESTIONS.len()), &*request);
     for (question, times) in steady.into_iter().enumerate() {
         let (request, time) = (Arc::clone(&request), Duration::from_secs(plan.seconds));
         let busy = load(&process.address, CLIENTS, time, move |client, n| {

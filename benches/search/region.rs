@@ -1,12 +1,11 @@
 //! A region of a given number of beds, resource by resource: cities of sixty hospitals, hospitals of four wards, wards of
-//! 45 beds, clinics beside hospitals, and for every seven and a half beds a referral with its task.
+//! 45 beds, clinics beside hospitals, and for every seven and a half beds a referral with its task; or of large hospitals
+//! alone: ten wards of 300 beds each.
 //!
 //! Everything is told by its number, so that the questions know what there is; a city is always as dense, so that a
 //! question finds as much in a large region as in a small one.
 
 const KH: &str = "https://kakehashi.example/fhir";
-pub const BEDS_A_WARD: usize = 45;
-pub const WARDS_A_HOSPITAL: usize = 4;
 pub const HOSPITALS_A_CITY: usize = 60;
 /// Referrals of one patient, of which every second is active.
 pub const REFERRALS_A_PATIENT: usize = 4;
@@ -16,16 +15,31 @@ pub const SPECIALTIES: [&str; 5] = ["01", "02", "08", "11", "31"];
 
 #[derive(Clone, Copy)]
 pub struct Region {
-    pub beds: usize,
+    beds: usize,
+    beds_a_ward: usize,
+    wards_a_hospital: usize,
+    has_referrals: bool,
 }
 
 impl Region {
+    pub fn of(beds: usize) -> Region {
+        Region { beds, beds_a_ward: 45, wards_a_hospital: 4, has_referrals: true }
+    }
+
+    pub fn of_large_hospitals(beds: usize) -> Region {
+        Region { beds, beds_a_ward: 300, wards_a_hospital: 10, has_referrals: false }
+    }
+
+    pub fn beds(self) -> usize {
+        self.beds
+    }
+
     pub fn wards(self) -> usize {
-        self.beds / BEDS_A_WARD
+        self.beds / self.beds_a_ward
     }
 
     pub fn hospitals(self) -> usize {
-        (self.wards() / WARDS_A_HOSPITAL).max(1)
+        (self.wards() / self.wards_a_hospital).max(1)
     }
 
     pub fn cities(self) -> usize {
@@ -49,12 +63,36 @@ impl Region {
     pub fn resources(self) -> impl Iterator<Item = String> + Send {
         let cities = (0..self.cities()).map(city);
         let hospitals = (0..self.hospitals()).flat_map(hospital);
-        let wards = (0..self.wards()).map(ward);
-        let beds = (0..self.beds).map(bed);
-        let hospitals_in_all = self.hospitals();
-        let patients = (0..self.patients()).flat_map(move |number| patient(number, hospitals_in_all));
-        let referrals = (0..self.referrals()).flat_map(move |number| referral(number, hospitals_in_all));
+        let wards = (0..self.wards()).map(move |number| self.ward(number));
+        let beds = (0..self.beds).map(move |number| self.bed(number, if number.is_multiple_of(5) { 'U' } else { 'O' }));
+        let (hospitals_in_all, referrals, patients) = match self.has_referrals {
+            true => (self.hospitals(), self.referrals(), self.patients()),
+            false => (self.hospitals(), 0, 0),
+        };
+        let patients = (0..patients).flat_map(move |number| patient(number, hospitals_in_all));
+        let referrals = (0..referrals).flat_map(move |number| referral(number, hospitals_in_all));
         cities.chain(hospitals).chain(wards).chain(beds).chain(patients).chain(referrals)
+    }
+
+    fn ward(self, number: usize) -> String {
+        let (facility, function) = (number / self.wards_a_hospital, FUNCTIONS[number % FUNCTIONS.len()]);
+        let capability = CAPABILITIES[number / FUNCTIONS.len() % CAPABILITIES.len()];
+        format!(
+            r#"{{"resourceType":"Location","id":"ward-{number}","status":"active","name":"{number}病棟","mode":"instance","physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/fac-{facility}"}},"extension":[{{"url":"{KH}/StructureDefinition/bed-function","valueCoding":{{"system":"{KH}/CodeSystem/bed-function","code":"{function}"}}}},{{"url":"{KH}/StructureDefinition/capability","valueCoding":{{"system":"{KH}/CodeSystem/capability","code":"{capability}"}}}}]}}"#,
+            physical("wa")
+        )
+    }
+
+    /// At first one of five is free. Every third ward takes men alone, the others women in every second bed.
+    pub fn bed(self, number: usize, status: char) -> String {
+        let ward = number / self.beds_a_ward;
+        let facility = ward / self.wards_a_hospital;
+        let sex = if ward.is_multiple_of(3) || number.is_multiple_of(2) { "male" } else { "female" };
+        format!(
+            r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["{KH}/StructureDefinition/kh-bed"]}},"identifier":[{{"system":"{KH}/IdSystem/bed","value":"271{facility:07}-B{number:07}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"{number}床","mode":"instance","type":[{}],"physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/ward-{ward}"}},"extension":[{{"url":"{KH}/StructureDefinition/admittable-sex","valueCoding":{{"system":"{KH}/CodeSystem/admittable-sex","code":"{sex}"}}}},{{"url":"{KH}/StructureDefinition/as-of","valueInstant":"2026-11-22T09:00:00+09:00"}}]}}"#,
+            coding(&format!("{KH}/CodeSystem/location-role"), "bed"),
+            physical("bd")
+        )
     }
 }
 
@@ -105,28 +143,6 @@ fn hospital(number: usize) -> Vec<String> {
             coding("http://jami.jp/SS-MIX2/CodeSystem/ClinicalDepartment", specialty)
         ),
     ]
-}
-
-fn ward(number: usize) -> String {
-    let (facility, function) = (number / WARDS_A_HOSPITAL, FUNCTIONS[number % FUNCTIONS.len()]);
-    let capability = CAPABILITIES[number / FUNCTIONS.len() % CAPABILITIES.len()];
-    format!(
-        r#"{{"resourceType":"Location","id":"ward-{number}","status":"active","name":"{number}病棟","mode":"instance","physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/fac-{facility}"}},"extension":[{{"url":"{KH}/StructureDefinition/bed-function","valueCoding":{{"system":"{KH}/CodeSystem/bed-function","code":"{function}"}}}},{{"url":"{KH}/StructureDefinition/capability","valueCoding":{{"system":"{KH}/CodeSystem/capability","code":"{capability}"}}}}]}}"#,
-        physical("wa")
-    )
-}
-
-/// One of five is free. Every third ward takes men alone, the others women in every second bed.
-fn bed(number: usize) -> String {
-    let ward = number / BEDS_A_WARD;
-    let facility = ward / WARDS_A_HOSPITAL;
-    let status = if number.is_multiple_of(5) { 'U' } else { 'O' };
-    let sex = if ward.is_multiple_of(3) || number.is_multiple_of(2) { "male" } else { "female" };
-    format!(
-        r#"{{"resourceType":"Location","id":"bed-{number}","meta":{{"profile":["{KH}/StructureDefinition/kh-bed"]}},"identifier":[{{"system":"{KH}/IdSystem/bed","value":"271{facility:07}-B{number:07}"}}],"status":"active","operationalStatus":{{"system":"http://terminology.hl7.org/CodeSystem/v2-0116","code":"{status}"}},"name":"{number}床","mode":"instance","type":[{}],"physicalType":{},"managingOrganization":{{"reference":"Organization/hosp-{facility}"}},"partOf":{{"reference":"Location/ward-{ward}"}},"extension":[{{"url":"{KH}/StructureDefinition/admittable-sex","valueCoding":{{"system":"{KH}/CodeSystem/admittable-sex","code":"{sex}"}}}},{{"url":"{KH}/StructureDefinition/as-of","valueInstant":"2026-11-22T09:00:00+09:00"}}]}}"#,
-        coding(&format!("{KH}/CodeSystem/location-role"), "bed"),
-        physical("bd")
-    )
 }
 
 /// The patient and the team around it.

@@ -6,10 +6,6 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::questions::QUESTIONS;
-
-/// Requests a second over all questions, and connections that send them.
-pub const STEADY: u64 = 500;
 const CONNECTIONS: usize = 16;
 
 /// Middle and 99th percentile of one question, from the moment at which a request was due.
@@ -18,27 +14,33 @@ pub struct Latency {
     pub p99: Duration,
 }
 
-pub fn steady(address: &str, time: Duration, request: impl Fn(usize, usize) -> Vec<u8> + Sync) -> Vec<Latency> {
+/// Sends `rate` requests a second of so many questions in turn; `request` makes the bytes of a question's n-th.
+pub fn steady(
+    address: &str,
+    time: Duration,
+    (rate, questions): (u64, usize),
+    request: impl Fn(usize, usize) -> Vec<u8> + Sync,
+) -> Vec<Latency> {
     let (next, started) = (AtomicU64::new(0), Instant::now());
     let one = || {
         let mut stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("nodelay");
-        let mut times: Vec<Vec<Duration>> = vec![Vec::new(); QUESTIONS.len()];
+        let mut times: Vec<Vec<Duration>> = vec![Vec::new(); questions];
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            let due = started + Duration::from_micros(n * 1_000_000 / STEADY);
+            let due = started + Duration::from_micros(n * 1_000_000 / rate);
             if due > started + time {
                 return times;
             }
             let number = usize::try_from(n).expect("a number");
-            let question = number % QUESTIONS.len();
-            let request = request(question, number / QUESTIONS.len());
+            let question = number % questions;
+            let request = request(question, number / questions);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             exchange(&mut stream, &request);
             times[question].push(due.elapsed());
         }
     };
-    let mut all: Vec<Vec<Duration>> = vec![Vec::new(); QUESTIONS.len()];
+    let mut all: Vec<Vec<Duration>> = vec![Vec::new(); questions];
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(one)).collect();
         for thread in threads {

@@ -14,3 +14,4 @@ pub use request::{Ignored, Include, Near, SearchRequest, TypeRequest};
 pub use value::date::date_range;
 pub use value::escape::escape;
 pub use value::near::circle;
+pub use value::token::exact as exact_token;

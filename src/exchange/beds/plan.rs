@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Gateway;
+use crate::exchange::search::check_whole;
 use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
 use crate::fhir::instant::Instant;
 use crate::fhir::outcome::{Issue, IssueCode};
-use crate::search::escape;
-use crate::store::{self, BedOnBoard, Boarded, Connection, Derive, LocationKind, WardReport};
+use crate::search::{self, escape};
+use crate::store::{self, BedOnBoard, Boarded, Connection, Derive, LocationKind, Version, WardReport};
 
 use super::{BedName, BedReport, BedRow};
 
@@ -86,6 +87,9 @@ impl Gateway {
         let mut found = Vec::with_capacity(report.rows.len());
         for row in &report.rows {
             let mut known = names.find(&row.bed, boards, report.within.is_some());
+            if known.is_none() && report.within.is_none() && report.rows.len() <= FEW {
+                known = self.find_one_bed(connection, &row.bed, boards).await?.map(Ok);
+            }
             if known.is_none() && report.within.is_none() {
                 match self.find_location(connection, &row.bed).await {
                     Ok(id) => {
@@ -104,6 +108,20 @@ impl Gateway {
             found.push(known.unwrap_or_else(|| Err(not_within(&row.bed, report.within.as_ref()))));
         }
         Ok(found)
+    }
+
+    /// The bed of that name with all that planning asks of it, in one look; `None` where only a search can tell.
+    async fn find_one_bed(
+        &self,
+        connection: &mut Connection,
+        name: &BedName,
+        boards: &mut Boarded,
+    ) -> Result<Option<String>> {
+        let BedName::Identifier { system: Some(system), value } = name else { return Ok(None) };
+        if let Some(parameter) = self.parameters.find("Location", "identifier") {
+            check_whole(&*self.whole().await?, parameter)?;
+        }
+        Ok(boards.add_bed_of(connection, search::exact_token(system, value)).await?)
     }
 
     /// The location that is named so.
@@ -202,6 +220,11 @@ impl ReportPlan {
             source: report.source,
         }));
         told
+    }
+
+    /// The bed's version, where it was loaded with its board.
+    pub fn take_current(&mut self, bed: &str) -> Option<Version> {
+        self.boards.beds.get_mut(bed)?.current.take()
     }
 
     /// Whom the audit row names.

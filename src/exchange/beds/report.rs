@@ -66,7 +66,7 @@ impl Gateway {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let current = self.current_beds(&ids).await?;
+        let current = self.current_beds(&ids, plan).await?;
         let current: HashMap<&str, &Version> =
             current.iter().map(|version| (version.key.id.as_str(), version)).collect();
         let mut steps = Vec::with_capacity(ids.len());
@@ -80,13 +80,14 @@ impl Gateway {
         Ok(steps)
     }
 
-    async fn current_beds(&self, ids: &[ResourceId]) -> Result<Vec<Version>> {
-        let rtype = ResourceType::known("Location");
-        if let [id] = ids {
-            return Ok(self.current(&ResourceKey { rtype, id: id.clone() }).await?.into_iter().collect());
+    /// The versions that the steps are made of; those that planning has loaded are not read again.
+    async fn current_beds(&self, ids: &[ResourceId], plan: &mut ReportPlan) -> Result<Vec<Version>> {
+        let loaded: Vec<Version> = ids.iter().filter_map(|id| plan.take_current(id.as_str())).collect();
+        if loaded.len() == ids.len() {
+            return Ok(loaded);
         }
         let mut connection = self.database.reader().await?;
-        Ok(store::current_of(&mut connection, &rtype, ids).await?)
+        Ok(store::current_of(&mut connection, &ResourceType::known("Location"), ids).await?)
     }
 
     fn step(&self, status: BedStatus, row: &Planned, current: Option<&Version>) -> Result<Step> {

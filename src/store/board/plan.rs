@@ -5,8 +5,14 @@ use std::collections::BTreeMap;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
+use crate::fhir::id::{ResourceId, ResourceKey, ResourceType};
+use crate::fhir::instant::Instant;
+
+use super::super::change::Version;
 use super::super::connection::Connection;
+use super::super::derived::parameter_id;
 use super::super::error::StoreError;
+use super::super::search::{Patterns, TokenPattern};
 use super::super::sql::Sql;
 
 /// Wards with their beds, by logical id.
@@ -34,6 +40,8 @@ pub struct BedOnBoard {
     pub as_of: Option<i64>,
     /// Every identifier, one a line: `system|value`.
     pub names: String,
+    /// Where it was loaded by itself.
+    pub current: Option<Version>,
 }
 
 #[derive(QueryableByName)]
@@ -65,6 +73,14 @@ struct BedRow {
 #[derive(QueryableByName)]
 struct OneBedRow {
     #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    body: Option<String>,
+    #[diesel(sql_type = Text)]
     ward_id: String,
     #[diesel(sql_type = Nullable<Text>)]
     operational_status: Option<String>,
@@ -80,6 +96,10 @@ struct OneBedRow {
     of_ward: i64,
 }
 
+const ONE_BED: &str = "SELECT r.rid AS id, r.version, v.at, v.body, d.ward_id, d.operational_status, d.as_of, d.names, \
+     w.facility_id, coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS of_ward FROM resource r \
+     JOIN bed d ON d.key = r.key JOIN ward w ON w.id = d.ward_id JOIN resource_version v ON v.seq = r.seq \
+     LEFT JOIN ward_board b ON b.key = w.key WHERE ";
 const WARDS: &str = "SELECT w.id, w.facility_id, coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS as_of \
      FROM ward w LEFT JOIN ward_board b ON b.key = w.key WHERE ";
 const BEDS: &str = "SELECT d.id, d.ward_id, d.operational_status, d.as_of, d.names \
@@ -96,20 +116,44 @@ impl Boarded {
         self.add(connection, "w.id = ?", id).await
     }
 
-    /// Adds one bed, with what is known of its ward. Nothing where there is no such bed.
+    /// Adds one bed, with its text and what is known of its ward. Nothing where there is no such bed.
     pub async fn add_bed(&mut self, connection: &mut Connection, id: &str) -> Result<(), StoreError> {
-        const TEXT: &str = "SELECT d.ward_id, d.operational_status, d.as_of, d.names, w.facility_id, \
-             coalesce(b.changes, 0) AS changes, coalesce(b.as_of, 0) AS of_ward FROM resource r JOIN bed d ON d.key = r.key \
-             JOIN ward w ON w.id = d.ward_id LEFT JOIN ward_board b ON b.key = w.key \
-             WHERE r.rtype = 'Location' AND r.rid = ? AND r.deleted = FALSE";
-        let rows: Vec<OneBedRow> = connection.load(Sql::new(TEXT).bind(id)).await?;
-        let Some(row) = rows.into_iter().next() else { return Ok(()) };
-        let OneBedRow { ward_id: ward, operational_status: status, as_of, names, facility_id, changes, of_ward } = row;
-        let known = WardOnBoard { facility: facility_id, changes, beds: None };
-        self.wards.entry(ward.clone()).or_insert(known);
-        let as_of = as_of.max(Some(of_ward).filter(|of_ward| *of_ward > 0));
-        self.beds.insert(id.to_owned(), BedOnBoard { ward, status, as_of, names });
+        let sql = Sql::new(format!("{ONE_BED}r.rtype = 'Location' AND r.rid = ? AND r.deleted = FALSE")).bind(id);
+        let rows: Vec<OneBedRow> = connection.load(sql).await?;
+        rows.into_iter().for_each(|row| self.add_one(row));
         Ok(())
+    }
+
+    /// The same for the bed of that identifier: its logical id; `None` where there is none, or where it is not the only
+    /// location that has it. Asks the index of the parameter `identifier`.
+    pub async fn add_bed_of(
+        &mut self,
+        connection: &mut Connection,
+        identifier: TokenPattern,
+    ) -> Result<Option<String>, StoreError> {
+        let param = parameter_id("Location", "identifier");
+        let text = format!(
+            "{ONE_BED}r.key IN (SELECT t.key FROM index_token t WHERE t.param = {param} AND (SELECT count(*) FROM index_token o \
+             WHERE o.param = t.param AND o.code = t.code AND o.system = t.system) = 1 AND "
+        );
+        let sql = Sql::new("").then(&text, []).append(Patterns::Tokens(vec![identifier]).any("t", 0)).then(")", []);
+        let rows: Vec<OneBedRow> = connection.load(sql).await?;
+        let [row] = <[OneBedRow; 1]>::try_from(rows).map_or_else(|_| [None], |[row]| [Some(row)]);
+        Ok(row.map(|row| {
+            let id = row.id.clone();
+            self.add_one(row);
+            id
+        }))
+    }
+
+    fn add_one(&mut self, row: OneBedRow) {
+        let OneBedRow { id, version, at, body, ward_id: ward, operational_status: status, as_of, names, .. } = row;
+        let known = WardOnBoard { facility: row.facility_id, changes: row.changes, beds: None };
+        self.wards.entry(ward.clone()).or_insert(known);
+        let as_of = as_of.max(Some(row.of_ward).filter(|of_ward| *of_ward > 0));
+        let key = ResourceId::parse(&id).map(|id| ResourceKey { rtype: ResourceType::known("Location"), id });
+        let current = key.map(|key| Version { key, version, at: Instant(at), body });
+        self.beds.insert(id, BedOnBoard { ward, status, as_of, names, current });
     }
 
     /// The boards are read before the beds: a bed that changes in between is noticed when the report is applied.
@@ -127,7 +171,7 @@ impl Boarded {
             ward.beds = ward.beds.map(|beds| beds + 1);
             let with_ward = covered.get(&bed.ward_id).copied().filter(|as_of| *as_of > 0);
             let BedRow { id, ward_id: ward, operational_status: status, as_of, names } = bed;
-            self.beds.insert(id, BedOnBoard { ward, status, as_of: as_of.max(with_ward), names });
+            self.beds.insert(id, BedOnBoard { ward, status, as_of: as_of.max(with_ward), names, current: None });
         }
         Ok(())
     }
