@@ -6,7 +6,7 @@ use crate::access::Caller;
 use crate::error::{Error, Result};
 use crate::fhir::id::ResourceKey;
 use crate::fhir::instant::Instant;
-use crate::store::{self, Version};
+use crate::store::{self, Shown, Version};
 
 use super::Gateway;
 
@@ -42,8 +42,11 @@ impl Gateway {
     /// The current version, with what the gateway derives laid over it. 404 where there never was one, 410 where it is
     /// deleted.
     pub async fn read(&self, _caller: &Caller, key: &ResourceKey) -> Result<Read> {
-        let mut version = present(self.current(key).await?, key)?;
-        let is_laid_over = self.lay_over(&mut [&mut version]).await?.contains(&true);
+        let moment = match store::shown(&self.database, key, self.now()) {
+            Ok(Shown { version, is_laid_over, .. }) => return Ok(Read { version, is_laid_over }),
+            Err(moment) => moment,
+        };
+        let (version, is_laid_over) = self.show(present(self.current(key).await?, key)?, moment).await?;
         Ok(Read { version, is_laid_over })
     }
 

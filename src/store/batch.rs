@@ -11,6 +11,7 @@ use crate::fhir::instant::Instant;
 
 use super::audit::AuditChain;
 use super::board::{BoardCache, BoardReport, Boards, Touch};
+use super::cache::Cache;
 use super::change::{Action, Method, Refusal, Step, StepResult, Unit, UnitError};
 use super::connection::Connection;
 use super::derived::{Derive, Projection, Reference};
@@ -30,6 +31,8 @@ pub(super) type Outcome = Result<Vec<StepResult>, UnitError>;
 pub(super) struct Tools<'a> {
     pub derive: &'a dyn Derive,
     pub clock: &'a dyn Clock,
+    /// On SQLite.
+    pub cache: Option<&'a Cache>,
 }
 
 /// A batch after its commit was asked for.
@@ -152,6 +155,8 @@ async fn segment_apply(
         }
         outcomes.push(outcome);
     }
+    // Before anything of it can be seen.
+    tools.cache.inspect(|cache| cache.begin_boards(boards.places()));
     remember(connection, digests, stamp).await?;
     flush(connection, &mut overlay, &mut boards, audited, chain, stamp, tools).await?;
     kept.keep(boards.wards);

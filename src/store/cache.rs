@@ -1,5 +1,6 @@
 //! Current versions that were read lately, for the embedded database: a read that finds its resource here asks SQLite
-//! nothing.
+//! nothing. Locations are kept as they were shown, too, with what their boards say laid over them: by the ward or facility on
+//! whose board that depends, and until the first of its counts runs out.
 //!
 //! The writer of this process takes out what a batch may change before it commits, and nothing of it comes back before the
 //! commit is over, so that nobody reads what somebody else has already read newer. Changes by another process on the same
@@ -12,8 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::fhir::id::ResourceKey;
+use crate::fhir::instant;
 
 use super::change::Version;
+use super::connection::Database;
 
 /// Bytes of bodies that are kept, about.
 const BYTES: usize = 32 << 20;
@@ -21,6 +24,17 @@ const BYTES: usize = 32 << 20;
 pub(super) const FOREIGN_CHANGES: Duration = Duration::from_millis(50);
 /// How long a change by another process may go unnoticed, at most: if the last look is older, reads ask SQLite.
 const OVERDUE: Duration = FOREIGN_CHANGES.saturating_mul(2);
+
+/// The location as it is shown at `now`, if that is in memory; else the moment at which it was not, on SQLite.
+pub fn shown(database: &Database, key: &ResourceKey, now: instant::Instant) -> Result<Shown, Option<Moment>> {
+    let Some(cache) = database.cache().filter(|_| key.rtype.as_str() == "Location") else { return Err(None) };
+    cache.get_shown(key, now.0).map_err(Some)
+}
+
+/// Keeps what was made after `moment`; it depends on the board of `place`, a ward's or facility's logical id.
+pub fn keep_shown(database: &Database, shown: Shown, place: String, moment: Moment) {
+    database.cache().inspect(|cache| cache.keep_shown(shown, place, moment));
+}
 
 /// Two generations: when the young one is full it becomes the old one, and what was old is gone.
 #[derive(Default)]
@@ -33,17 +47,33 @@ struct Generations {
     young: HashMap<ResourceKey, Version>,
     old: HashMap<ResourceKey, Version>,
     young_bytes: usize,
+    /// Locations as they are shown.
+    shown: HashMap<ResourceKey, Shown>,
+    shown_bytes: usize,
+    /// Those that depend on the board of that ward or facility.
+    by_place: HashMap<String, Vec<ResourceKey>>,
     /// What the batch at work may change.
     changing: HashSet<ResourceKey>,
+    changing_places: HashSet<String>,
     /// Counts the batches: what was read before one ended may be old.
     forgotten: u64,
     /// When the writer last looked for changes by another process.
     looked: Option<Instant>,
 }
 
+/// A location with what its board says.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub version: Version,
+    /// Whether it has content that changes without a new version.
+    pub is_laid_over: bool,
+    /// Until when it is so, in milliseconds since 1970.
+    pub until: i64,
+}
+
 /// When a reader asked the database: what it read is kept only if no batch ended since.
-#[derive(Clone, Copy)]
-pub(super) struct Moment(u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(u64);
 
 impl Cache {
     /// The version that stands, or the moment at which it was not known here.
@@ -70,12 +100,49 @@ impl Cache {
         }
     }
 
+    /// The location as it is shown at `now`.
+    pub fn get_shown(&self, key: &ResourceKey, now: i64) -> Result<Shown, Moment> {
+        let inner = self.lock();
+        if inner.looked.is_none_or(|looked| looked.elapsed() > OVERDUE) {
+            return Err(Moment(inner.forgotten));
+        }
+        inner.shown.get(key).filter(|shown| now < shown.until).cloned().ok_or(Moment(inner.forgotten))
+    }
+
+    /// Keeps what was made after `moment`; it depends on the board of `place`, a ward's or facility's logical id.
+    pub fn keep_shown(&self, shown: Shown, place: String, moment: Moment) {
+        let mut inner = self.lock();
+        let key = shown.version.key.clone();
+        if inner.forgotten != moment.0 || inner.changing.contains(&key) || inner.changing_places.contains(&place) {
+            return;
+        }
+        inner.shown_bytes += shown.version.body.as_ref().map_or(0, String::len) + 512;
+        if inner.shown_bytes > BYTES / 2 {
+            (inner.shown, inner.by_place, inner.shown_bytes) = (HashMap::new(), HashMap::new(), 0);
+        }
+        if inner.shown.insert(key.clone(), shown).is_none() {
+            inner.by_place.entry(place).or_default().push(key);
+        }
+    }
+
+    /// The batch at work may change these boards, too.
+    pub fn begin_boards<'a>(&self, places: impl Iterator<Item = &'a String>) {
+        let mut inner = self.lock();
+        for place in places {
+            for key in inner.by_place.remove(place).into_iter().flatten() {
+                inner.shown.remove(&key);
+            }
+            inner.changing_places.insert(place.clone());
+        }
+    }
+
     /// A batch begins that may change these: they are taken out, and stay out until it ends.
     pub fn begin_batch<'a>(&self, keys: impl Iterator<Item = &'a ResourceKey>) {
         let mut inner = self.lock();
         for key in keys {
             inner.young.remove(key);
             inner.old.remove(key);
+            inner.shown.remove(key);
             inner.changing.insert(key.clone());
         }
     }
@@ -85,6 +152,7 @@ impl Cache {
         let mut inner = self.lock();
         inner.forgotten += 1;
         inner.changing.clear();
+        inner.changing_places.clear();
     }
 
     /// The writer looked for changes by another process, not before `looked`.
@@ -106,7 +174,6 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::fhir::id::{ResourceId, ResourceType};
-    use crate::fhir::instant;
 
     fn version(id: &str, version: i64, bytes: usize) -> Version {
         let key = ResourceKey { rtype: ResourceType::known("Location"), id: ResourceId::parse(id).unwrap() };
@@ -136,6 +203,32 @@ mod tests {
         assert_eq!(cache.get(&old.key).ok().map(|found| found.version), Some(2));
         cache.looked(Instant::now(), true);
         assert!(cache.get(&old.key).is_err());
+    }
+
+    #[test]
+    fn what_is_shown_goes_with_its_board() {
+        let cache = Cache::default();
+        cache.looked(Instant::now(), false);
+        let keep = |id: &str, place: &str, moment: Moment| {
+            let shown = Shown { version: version(id, 1, 10), is_laid_over: true, until: 100 };
+            cache.keep_shown(shown, place.to_owned(), moment);
+        };
+        let is_known = |id: &str, now: i64| cache.get_shown(&version(id, 1, 0).key, now);
+        let moment = is_known("b", 0).unwrap_err();
+        keep("b", "w", moment);
+        keep("c", "v", moment);
+        assert!(is_known("b", 99).is_ok() && is_known("b", 100).is_err(), "until then");
+        cache.begin_batch(std::iter::empty());
+        cache.begin_boards(["w".to_owned()].iter());
+        keep("b", "w", moment);
+        assert!(is_known("b", 0).is_err(), "while its board changes");
+        cache.end_batch();
+        keep("b", "w", moment);
+        assert!(is_known("b", 0).is_err(), "made before the board changed");
+        assert!(is_known("c", 0).is_ok(), "another board");
+        keep("b", "w", is_known("b", 0).unwrap_err());
+        cache.begin_batch([&version("b", 1, 0).key].into_iter());
+        assert!(is_known("b", 0).is_err(), "its own text changes");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) async fn flush(
     audited: Vec<Audited>,
     chain: &mut AuditChain,
     stamp: &mut Stamp,
-    Tools { derive, clock }: &Tools<'_>,
+    Tools { derive, clock, .. }: &Tools<'_>,
 ) -> Result<(), StoreError> {
     let (derive, now) = (*derive, clock.now());
     let mut rows = BatchRows::default();

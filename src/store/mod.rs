@@ -33,9 +33,10 @@ mod vacancy;
 mod writer;
 
 pub use board::{
-    BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, BoardsWanted, LocationKind, Validity, WardOnBoard,
-    WardReport, boards_of, lapsed_holds, location_kind, wards_of,
+    BedCount, BedOnBoard, Board, BoardPolicy, BoardReport, Boarded, BoardsFound, BoardsWanted, LocationKind, Validity,
+    WardOnBoard, WardReport, boards_of, lapsed_holds, location_kind, wards_of,
 };
+pub use cache::{Moment, Shown, keep_shown, shown};
 pub use change::{
     Action, Assertion, Draft, Expect, Method, Origin, Refusal, Step, StepResult, Unit, UnitError, Version,
 };

@@ -287,7 +287,7 @@ impl Writer {
         self.notice_foreign_changes().await;
         let mut connection = self.connect().await?;
         let derive = Arc::clone(&self.derive.read().unwrap_or_else(PoisonError::into_inner));
-        let tools = Tools { derive: &*derive, clock: &*self.clock };
+        let tools = Tools { derive: &*derive, clock: &*self.clock, cache: self.database.cache() };
         let keys = units.iter().flat_map(|unit| &unit.steps).map(|step| &step.key);
         self.database.cache().inspect(|cache| cache.begin_batch(keys));
         let ran = batch::run(&mut connection, units, &self.chain, &mut self.boards, &tools).await;

@@ -2,13 +2,15 @@
 //!
 //! The tests run on PostgreSQL, too, which has no cache: what holds for one gateway must hold there as well.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use kakehashi::store::{Connection, Database, Sql, WriterSettings};
 
 use crate::app::{TestApp, location};
+use crate::beds::city::{bed, build};
+use crate::beds::counts::counts;
 use crate::both;
 
 both!(
@@ -17,6 +19,7 @@ both!(
     deleted_and_made_again_is_told_as_it_is,
     what_was_not_there_is_found_once_it_is,
     another_gateways_writes_are_seen_soon,
+    what_boards_say_is_never_older_than_what_was_seen,
 );
 
 const RESOURCES: usize = 3;
@@ -198,4 +201,35 @@ async fn rename_often(app: &TestApp, other: &mut Connection) {
         assert_eq!(app.get("Location/a").await.expect(200)["name"], new.as_str());
     }
     other.commit().await.unwrap();
+}
+
+/// Beds are filled one after another while many look: what a write was acknowledged for is seen, and nobody sees a bed empty
+/// again that somebody saw taken.
+async fn what_boards_say_is_never_older_than_what_was_seen(app: &TestApp) {
+    const BEDS: usize = 60;
+    build(app, &["U"; BEDS]).await;
+    let seen = AtomicI64::new(0);
+    let done = AtomicBool::new(false);
+    let occupied = async || counts(app).await[0].2[1];
+    let look = async || {
+        while !done.load(Ordering::SeqCst) {
+            let before = seen.load(Ordering::SeqCst);
+            let now = occupied().await;
+            assert!(now >= before, "{now} after {before}");
+            seen.fetch_max(now, Ordering::SeqCst);
+        }
+    };
+    let fill = async || {
+        for number in 0..BEDS {
+            let id = format!("b{number}");
+            app.put(&format!("Location/{id}"), &bed(&id, "w", "O", None)).await.expect(200);
+            let acknowledged = i64::try_from(number + 1).unwrap();
+            seen.fetch_max(acknowledged, Ordering::SeqCst);
+            assert_eq!(occupied().await, acknowledged);
+            let read = app.get("Location/b0").await.expect(200);
+            assert_eq!(read["operationalStatus"]["code"], "O");
+        }
+        done.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(fill(), look(), look(), look(), look());
 }

@@ -9,7 +9,7 @@ use crate::fhir::instant::Instant;
 use crate::store::{BedCount, Circle, WardNow};
 
 use order::{Ranked, place};
-use suit::{Suits, suits};
+use suit::{Suits, reasons, suits};
 
 /// What is asked for. Of a list any one suits; an empty one asks nothing.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +60,8 @@ pub struct VacancyMatch {
     pub as_of: Option<i64>,
     /// Until when all of them are believed.
     pub valid_until: Option<i64>,
+    /// By what each input is met: its name, and the ward's value.
+    pub reasons: Vec<(&'static str, String)>,
     /// All counts of the ward.
     pub counts: Vec<BedCount>,
 }
@@ -132,7 +134,13 @@ pub fn vacancies<'a>(
     }
     found.truncate(page.count);
     found.sort_unstable_by(|left, right| place(query.sort, &left.2, &right.2));
-    let matches = found.into_iter().map(|(ward, suits, ranked)| matched(ward, &suits, &ranked)).collect();
+    let matches = found
+        .into_iter()
+        .map(|(ward, suits, ranked)| {
+            let reasons = reasons(ward, query, page.now);
+            VacancyMatch { reasons, ..matched(ward, &suits, &ranked) }
+        })
+        .collect();
     let named =
         totals.into_iter().map(|(function, sum)| FunctionTotal { function: function.map(str::to_owned), ..sum });
     Vacancies { matches, total, totals: named.collect(), more }
@@ -148,6 +156,7 @@ fn matched(ward: &WardNow, suits: &Suits, ranked: &Ranked) -> VacancyMatch {
         available: suits.available,
         as_of: suits.as_of,
         valid_until: suits.valid_until,
+        reasons: Vec::new(),
         counts: ward.counts.clone(),
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a ward suits, and by which of its counts.
 
+use std::collections::BTreeSet;
+
 use crate::fhir::instant::Instant;
 use crate::store::{BedCount, WardNow};
 
@@ -31,6 +33,38 @@ pub(super) fn suits(ward: &WardNow, query: &VacancyQuery, now: Instant) -> Optio
     }
     let may_have = !unknown.is_empty() || (ward.counts.is_empty() && is_for(query, ward.sex.as_deref(), None));
     (query.stale && may_have).then(|| fresh(unknown.into_iter(), None))
+}
+
+/// By what of the ward each input that was asked for is met: the input's name, and the value.
+pub(super) fn reasons(ward: &WardNow, query: &VacancyQuery, now: Instant) -> Vec<(&'static str, String)> {
+    let mut met: Vec<(&'static str, String)> = Vec::new();
+    let own = [ward.municipality.as_ref(), ward.city.as_ref()].into_iter().flatten();
+    met.extend(own.filter(|own| query.areas.contains(own)).take(1).map(|own| ("area", own.clone())));
+    let asked = |wanted: &[String], own: &Option<String>| own.clone().filter(|_| !wanted.is_empty());
+    met.extend(asked(&query.functions, &ward.function).map(|own| ("function", own)));
+    met.extend(asked(&query.fees, &ward.fee).map(|own| ("fee", own)));
+    let capability = |any_of: &Vec<String>| any_of.iter().find(|code| ward.capabilities.contains(code)).cloned();
+    met.extend(query.capabilities.iter().filter_map(capability).map(|own| ("capability", own)));
+    if let Some(places) = &query.places {
+        let places =
+            [Some(&ward.id), ward.facility_id.as_ref()].into_iter().flatten().filter(|id| places.contains(*id));
+        met.extend(places.take(1).map(|id| ("specialty", format!("Location/{id}"))));
+    }
+    let suiting = |count: &&BedCount| {
+        is_for(query, count.sex.as_deref(), count.isolation)
+            && is_believed(count, query, now)
+            && count.available > Some(0)
+    };
+    let counts: Vec<&BedCount> = ward.counts.iter().filter(suiting).collect();
+    let mut kinds: BTreeSet<(&'static str, String)> = BTreeSet::new();
+    if query.sex.is_some() {
+        kinds.extend(counts.iter().filter_map(|count| Some(("sex", count.sex.clone()?))));
+    }
+    if query.isolation.is_some() {
+        kinds.extend(counts.iter().filter_map(|count| Some(("isolation", count.isolation?.to_string()))));
+    }
+    met.extend(kinds);
+    met
 }
 
 fn fresh<'a>(counts: impl Iterator<Item = &'a BedCount>, available: Option<i64>) -> Suits {

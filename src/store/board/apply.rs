@@ -88,6 +88,13 @@ impl<'a> Boards<'a> {
         }
     }
 
+    /// The wards, and the facilities of which they are or were part, by logical id.
+    pub fn places(&self) -> impl Iterator<Item = &String> {
+        self.wards.iter().flat_map(|(id, state)| {
+            [Some(id), state.belonging.0.as_ref(), state.stored.belonging.0.as_ref()].into_iter().flatten()
+        })
+    }
+
     pub fn begin_unit(&mut self) {
         self.undo = Undo::default();
     }

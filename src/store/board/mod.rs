@@ -23,5 +23,5 @@ pub(super) use columns::CountColumns;
 pub use lapse::lapsed_holds;
 pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind, wards_of};
 pub use policy::{BoardPolicy, Validity};
-pub use view::{Board, BoardsWanted, Count as BedCount, boards_of};
+pub use view::{Board, BoardsFound, BoardsWanted, Count as BedCount, boards_of};
 pub(super) use ward::Slice;

@@ -53,8 +53,19 @@ pub struct Count {
 struct MomentRow {
     #[diesel(sql_type = Text)]
     id: String,
+    /// The ward or facility on whose board it depends.
+    #[diesel(sql_type = Nullable<Text>)]
+    place: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     as_of: Option<i64>,
+}
+
+/// What is known of locations, by logical id.
+#[derive(Debug, Default)]
+pub struct BoardsFound {
+    pub boards: HashMap<String, Board>,
+    /// The wards of beds.
+    pub wards: HashMap<String, String>,
 }
 
 #[derive(QueryableByName)]
@@ -70,19 +81,17 @@ struct CountRow {
 }
 
 /// What the boards say of these locations, by logical id; nothing of those that have none.
-pub async fn boards_of(
-    connection: &mut Connection,
-    wanted: &BoardsWanted,
-) -> Result<HashMap<String, Board>, StoreError> {
-    const BEDS: &str = "SELECT r.rid AS id, c.as_of FROM resource r JOIN bed_count c ON c.key = r.key \
+pub async fn boards_of(connection: &mut Connection, wanted: &BoardsWanted) -> Result<BoardsFound, StoreError> {
+    const BEDS: &str = "SELECT r.rid AS id, c.ward_id AS place, c.as_of FROM resource r JOIN bed_count c ON c.key = r.key \
          WHERE r.rtype = 'Location' AND r.rid";
     // A ward whose beds are all closed has a board, and no counts.
     const WARDS: &str = "SELECT w.id, coalesce(c.position, -1) AS position, c.sex, c.isolation, c.staffed, c.occupied, c.reserved, c.blocked, c.available, \
          c.as_of, c.valid_until, c.source, coalesce(c.as_posted, FALSE) AS as_posted FROM ward w LEFT JOIN ward_count c ON c.key = w.key WHERE w.id";
-    const FACILITIES: &str = "SELECT f.id, c.as_of FROM facility f JOIN facility_count c ON c.key = f.key \
+    const FACILITIES: &str = "SELECT f.id, f.id AS place, c.as_of FROM facility f JOIN facility_count c ON c.key = f.key \
          WHERE EXISTS (SELECT 1 FROM ward w WHERE w.facility_id = f.id) AND f.id";
-    let mut found = HashMap::new();
+    let (mut found, mut places) = (HashMap::new(), HashMap::new());
     for row in connection.load_each::<MomentRow>(BEDS, &wanted.beds).await? {
+        places.extend(row.place.map(|ward| (row.id.clone(), ward)));
         found.extend(row.as_of.map(|as_of| (row.id, Board::Bed { as_of })));
     }
     for row in connection.load_each::<CountRow>(WARDS, &wanted.wards).await? {
@@ -95,5 +104,5 @@ pub async fn boards_of(
     for row in connection.load_each::<MomentRow>(FACILITIES, &wanted.facilities).await? {
         found.insert(row.id, Board::Facility { as_of: row.as_of });
     }
-    Ok(found)
+    Ok(BoardsFound { boards: found, wards: places })
 }

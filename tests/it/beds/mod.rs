@@ -2,7 +2,7 @@
 
 mod bed_status;
 pub mod city;
-mod counts;
+pub mod counts;
 mod csv;
 mod holds;
 mod killed;

@@ -187,6 +187,24 @@ impl Question {
         pairs
     }
 
+    /// Whether the match says what each of the question's codes met.
+    fn is_explained_by(&self, entry: &Value) -> bool {
+        let told = matched(entry);
+        let says = |input: &str, any_of: &[&str]| {
+            let told: Vec<&str> = told.iter().filter_map(|one| one.strip_prefix(input)?.strip_prefix('=')).collect();
+            any_of.is_empty() == told.is_empty() && told.iter().all(|value| any_of.contains(value))
+        };
+        let own: Vec<&str> = self.area.map(|area| vec![area]).unwrap_or_default();
+        let sexes: Vec<&str> = self.sex.map(|sex| vec![sex, "any"]).unwrap_or_default();
+        let free = part(entry, "available").as_i64().is_some_and(|free| free > 0);
+        says("area", &own)
+            && says("function", &self.functions)
+            && says("fee", &self.fee.map(|fee| vec![fee]).unwrap_or_default())
+            && says("capability", &self.capabilities)
+            && (self.specialty.is_some() == told.iter().any(|one| one.starts_with("specialty=Location/")))
+            && (!free || says("sex", &sexes))
+    }
+
     /// The number of free beds that suit; `Some(None)`: it suits, and nobody knows.
     fn judge(&self, known: &Known) -> Option<Option<i64>> {
         let has = |name: &str, code: &str| {
@@ -260,6 +278,13 @@ fn part(entry: &Value, name: &str) -> Value {
     value.map_or(Value::Null, |(_, value)| value.clone())
 }
 
+fn matched(entry: &Value) -> Vec<String> {
+    let extensions = entry["search"]["extension"].as_array().unwrap().iter();
+    let parts = extensions.flat_map(|extension| extension["extension"].as_array().into_iter().flatten());
+    let told = parts.filter(|part| part["url"] == "matched");
+    told.map(|part| part["valueString"].as_str().unwrap().to_owned()).collect()
+}
+
 async fn random_questions_find_what_a_reader_of_the_resources_finds(app: &TestApp) {
     let mut dice = Random::new(20_261_128);
     let city = random_city(app, &mut dice).await;
@@ -289,6 +314,8 @@ async fn random_questions_find_what_a_reader_of_the_resources_finds(app: &TestAp
         assert_eq!(found, expected, "{question:?}");
         assert_eq!(bundle["total"], expected.len());
         found_any += expected.len();
+        let unexplained = matches(&bundle).into_iter().find(|entry| !question.is_explained_by(entry));
+        assert!(unexplained.is_none(), "{question:?}: {unexplained:?}");
         in_order(&bundle, sort);
         totals_agree(&bundle);
     }

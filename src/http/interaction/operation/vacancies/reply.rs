@@ -59,6 +59,8 @@ fn search(one: &VacancyMatch) -> String {
     parts.extend(one.as_of.map(|as_of| part("asOf", "valueInstant", &moment(as_of))));
     parts.extend(one.valid_until.map(|until| part("validUntil", "valueInstant", &moment(until))));
     parts.push(part("known", "valueBoolean", &one.available.is_some().to_string()));
+    let reason = |(input, value): &(&str, String)| part("matched", "valueString", &quoted(&format!("{input}={value}")));
+    parts.extend(one.reasons.iter().map(reason));
     let why =
         format!("{{\"url\":\"{CANONICAL}/StructureDefinition/vacancy-match\",\"extension\":[{}]}}", parts.join(","));
     let extensions: Vec<String> = one.metres.map(distance).into_iter().chain([why]).collect();
