@@ -23,7 +23,7 @@ pub async fn statements(gateway: &Gateway, region: Region, question: usize, sinc
         let query = (QUESTIONS[question].query)(region, n).replace("{since}", since).replace("&_count=20", "");
         let (rtype, pairs) = query.split_once('?').expect("a query");
         let types = [ResourceType::known(rtype)];
-        let now = Moment(i64::MAX / 2);
+        let now = Moment(chrono::Utc::now().timestamp_millis());
         let request =
             gateway.read_search(&types, &split_query(pairs), "http://localhost/fhir", now).await.expect("a question");
         let wish = PageWish { count: 20, ..PageWish::default() };

@@ -7,6 +7,13 @@ use super::super::derived::Source;
 use super::view::Count;
 use super::ward::Slice;
 
+/// The columns of [`CountColumns`] and `as_posted` as the view `ward_count` has them, of `ward_vacancy v` and `ward_board b`:
+/// behind a LEFT JOIN SQLite makes the view whole, for all wards, each time.
+pub(in super::super) const COUNT_COLUMNS: &str = "v.sex, v.isolation, v.staffed, v.occupied, v.reserved, v.blocked, \
+     v.available, CASE WHEN b.as_of >= v.newest THEN b.as_of ELSE v.as_of END AS as_of, \
+     CASE WHEN b.as_of >= v.newest THEN b.valid_until ELSE v.valid_until END AS valid_until, v.source, \
+     coalesce(v.source <> 'derived' AND v.held = 0 AND coalesce(b.as_of, 0) < v.newest, FALSE) AS as_posted";
+
 /// To be embedded in the rows of statements that select them by these names.
 #[derive(QueryableByName)]
 pub(in super::super) struct CountColumns {

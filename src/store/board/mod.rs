@@ -19,7 +19,7 @@ mod ward;
 pub use apply::{BoardReport, WardReport};
 pub(super) use apply::{Boards, Touch};
 pub(super) use cache::BoardCache;
-pub(super) use columns::CountColumns;
+pub(super) use columns::{COUNT_COLUMNS, CountColumns};
 pub use lapse::lapsed_holds;
 pub use plan::{BedOnBoard, Boarded, LocationKind, WardOnBoard, location_kind, wards_of};
 pub use policy::{BoardPolicy, Validity};

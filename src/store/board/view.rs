@@ -7,7 +7,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::super::connection::Connection;
 use super::super::error::StoreError;
-use super::columns::CountColumns;
+use super::columns::{COUNT_COLUMNS, CountColumns};
 
 /// What the gateway knows of a location besides its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +85,8 @@ pub async fn boards_of(connection: &mut Connection, wanted: &BoardsWanted) -> Re
     const BEDS: &str = "SELECT r.rid AS id, c.ward_id AS place, c.as_of FROM resource r JOIN bed_count c ON c.key = r.key \
          WHERE r.rtype = 'Location' AND r.rid";
     // A ward whose beds are all closed has a board, and no counts.
-    const WARDS: &str = "SELECT w.id, coalesce(c.position, -1) AS position, c.sex, c.isolation, c.staffed, c.occupied, c.reserved, c.blocked, c.available, \
-         c.as_of, c.valid_until, c.source, coalesce(c.as_posted, FALSE) AS as_posted FROM ward w LEFT JOIN ward_count c ON c.key = w.key WHERE w.id";
+    const WARDS: &str =
+        "FROM ward w LEFT JOIN ward_vacancy v ON v.key = w.key LEFT JOIN ward_board b ON b.key = w.key WHERE w.id";
     const FACILITIES: &str = "SELECT f.id, f.id AS place, c.as_of FROM facility f JOIN facility_count c ON c.key = f.key \
          WHERE EXISTS (SELECT 1 FROM ward w WHERE w.facility_id = f.id) AND f.id";
     let (mut found, mut places) = (HashMap::new(), HashMap::new());
@@ -94,7 +94,8 @@ pub async fn boards_of(connection: &mut Connection, wanted: &BoardsWanted) -> Re
         places.extend(row.place.map(|ward| (row.id.clone(), ward)));
         found.extend(row.as_of.map(|as_of| (row.id, Board::Bed { as_of })));
     }
-    for row in connection.load_each::<CountRow>(WARDS, &wanted.wards).await? {
+    let counts = format!("SELECT w.id, coalesce(v.position, -1) AS position, {COUNT_COLUMNS} {WARDS}");
+    for row in connection.load_each::<CountRow>(&counts, &wanted.wards).await? {
         let counts = match found.entry(row.id).or_insert_with(|| Board::Ward(Vec::new())) {
             Board::Ward(counts) if row.position >= 0 => counts,
             _ => continue,

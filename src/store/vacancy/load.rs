@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
 
-use super::super::board::CountColumns;
+use super::super::board::{COUNT_COLUMNS, CountColumns};
 use super::super::connection::Database;
 use super::super::error::StoreError;
 use super::super::search::unit_vector;
@@ -62,7 +62,7 @@ struct Row {
 /// One statement, so that all of it is of one moment.
 pub(super) async fn since(database: &Database, mark: i64) -> Result<Changed, StoreError> {
     let mut connection = database.reader().await?;
-    let sql = Sql::new(if connection.is_sqlite() { SQLITE } else { POSTGRES }).bind(mark).bind(mark);
+    let sql = Sql::new(statement(connection.is_sqlite())).bind(mark).bind(mark);
     let mut rows: Vec<Row> = connection.load(sql).await?;
     rows.sort_by_key(|row| (row.key, row.position));
     let mut changed = Changed::default();
@@ -80,32 +80,25 @@ pub(super) async fn since(database: &Database, mark: i64) -> Result<Changed, Sto
     Ok(changed)
 }
 
-/// `$horizon`: below which mark nothing new can appear once the row was read. On SQLite the writer is alone; on PostgreSQL
-/// transactions end in any order, but all below the oldest one running have ended.
-macro_rules! text {
-    ($horizon:literal, $gone_horizon:literal) => {
-        concat!(
-            "SELECT b.key, ",
-            $horizon,
-            " AS horizon, w.id, w.status, w.bed_function, w.admission_fee, w.admittable_sex, w.capabilities, \
-             coalesce(w.latitude, f.latitude) AS latitude, coalesce(w.longitude, f.longitude) AS longitude, \
-             w.facility_id, f.status AS facility_status, f.municipality, f.city, c.position, c.sex, c.isolation, \
-             c.staffed, c.occupied, c.reserved, c.blocked, c.available, c.as_of, c.valid_until, c.source, c.as_posted \
-             FROM ward_board b LEFT JOIN ward w ON w.key = b.key LEFT JOIN facility f ON f.id = w.facility_id \
-             LEFT JOIN ward_count c ON c.key = b.key WHERE b.mark >= ? \
-             UNION ALL SELECT g.key, ",
-            $gone_horizon,
-            " AS horizon, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ward_gone g WHERE g.mark >= ?"
-        )
+/// Below which mark nothing new can appear once a row was read: on SQLite the writer is alone; on PostgreSQL transactions
+/// end in any order, but all below the oldest one running have ended.
+fn statement(is_sqlite: bool) -> String {
+    let horizon = |table: &str| match is_sqlite {
+        true => format!("{table}.mark + 1"),
+        false => "pg_snapshot_xmin(pg_current_snapshot())::text::bigint".to_owned(),
     };
+    format!(
+        "SELECT b.key, {} AS horizon, w.id, w.status, w.bed_function, w.admission_fee, w.admittable_sex, w.capabilities, \
+         coalesce(w.latitude, f.latitude) AS latitude, coalesce(w.longitude, f.longitude) AS longitude, \
+         w.facility_id, f.status AS facility_status, f.municipality, f.city, v.position, {COUNT_COLUMNS} \
+         FROM ward_board b LEFT JOIN ward w ON w.key = b.key LEFT JOIN facility f ON f.id = w.facility_id \
+         LEFT JOIN ward_vacancy v ON v.key = b.key WHERE b.mark >= ? \
+         UNION ALL SELECT g.key, {} AS horizon, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ward_gone g WHERE g.mark >= ?",
+        horizon("b"),
+        horizon("g")
+    )
 }
-
-const SQLITE: &str = text!("b.mark + 1", "g.mark + 1");
-const POSTGRES: &str = text!(
-    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-);
 
 impl Row {
     fn ward(&mut self, id: String) -> WardNow {
