@@ -116,11 +116,11 @@ fn add(occupancy: &mut Occupancy<'_>, wards: &[OccupiedWard], records: &[Occupan
 fn version_then(then: BoardThen, of: &OccupancyOf, at: Instant) -> Result<Option<Version>> {
     let Some(id) = ResourceId::parse(&then.ward) else { return Ok(None) };
     let tree = store::stored_tree(&then.body)?;
-    let part_of = tree.get("partOf").and_then(|whole| whole.get_str("reference"));
-    if let OccupancyOf::Facility(facility) = of
-        && part_of != Some(format!("Location/{facility}").as_str())
-    {
-        return Ok(None);
+    if let OccupancyOf::Facility(facility) = of {
+        let part_of = || tree.get("partOf")?.get_str("reference")?.strip_prefix("Location/");
+        if then.facility.as_deref().or_else(part_of) != Some(facility.as_str()) {
+            return Ok(None);
+        }
     }
     let laid = then.counts.and_then(|counts| region::laid_over(&tree, &Board::Ward(counts), at));
     let body = laid.map_or(then.body, |laid| to_compact(&laid));

@@ -76,6 +76,8 @@ pub struct BoardThen {
     pub at: i64,
     /// The version's text.
     pub body: String,
+    /// Logical id of the facility of which it was part; `None` also where the series had not begun.
+    pub facility: Option<String>,
     /// Counts that were believed are so until [`i64::MAX`], others until 0; `None`: the series had not begun.
     pub counts: Option<Vec<BedCount>>,
 }
@@ -130,6 +132,8 @@ struct ThenRow {
     #[diesel(sql_type = Nullable<Text>)]
     body: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
+    facility_id: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     counts: Option<String>,
     #[diesel(sql_type = Nullable<BigInt>)]
     lapses: Option<i64>,
@@ -137,7 +141,7 @@ struct ThenRow {
 
 /// These wards as they were at the moment: those that were there.
 pub async fn boards_then(connection: &mut Connection, keys: &[i64], at: i64) -> Result<Vec<BoardThen>, StoreError> {
-    const HEAD: &str = "SELECT r.rid AS id, v.version, v.at, v.body, o.counts, CASE WHEN o.at = b.series_at THEN \
+    const HEAD: &str = "SELECT r.rid AS id, v.version, v.at, v.body, o.facility_id, o.counts, CASE WHEN o.at = b.series_at THEN \
          (SELECT min(c.valid_until) FROM ward_count c WHERE c.key = o.key) END AS lapses FROM resource r \
          JOIN resource_version v ON v.key = r.key AND v.version = (SELECT p.version FROM resource_version p \
          WHERE p.key = r.key AND p.at <= ? ORDER BY p.version DESC LIMIT 1) \
@@ -152,7 +156,8 @@ pub async fn boards_then(connection: &mut Connection, keys: &[i64], at: i64) -> 
         let Some(body) = row.body else { continue };
         let is_lapsed = row.lapses.is_some_and(|lapses| lapses <= at);
         let counts = row.counts.as_deref().map(|text| counts_of(text, is_lapsed)).transpose()?;
-        found.push(BoardThen { ward: row.id, version: row.version, at: row.at, body, counts });
+        let ThenRow { id: ward, version, at, facility_id: facility, .. } = row;
+        found.push(BoardThen { ward, version, at, body, facility, counts });
     }
     Ok(found)
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
+use encoding_rs::SHIFT_JIS;
 use serde_json::{Value, json};
 
 use crate::app::{identified, location, postgres_database};
+use crate::beds::city::{bed, bed_number, facility, ward};
 use crate::program::{Served, kakehashi, run, text};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fhir-profiles/examples");
@@ -164,6 +166,40 @@ async fn import_is_whole_counted_and_repeatable_on_sqlite() {
 async fn import_is_whole_counted_and_repeatable_on_postgres() {
     if let Some(url) = postgres_database().await {
         import_is_whole_counted_and_repeatable(&url).await;
+    }
+}
+
+/// A ward with two beds as resources, then a table of them in Shift_JIS: judged, then taken in, then taken in again.
+#[test]
+fn a_table_of_beds_is_imported_and_its_bad_row_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = sqlite(folder.path());
+    let resources = [
+        json!({"resourceType": "Organization", "id": "someone", "name": "架空病院"}),
+        facility("f", 34.78, 135.47),
+        ward("w", "f"),
+        bed("b0", "w", "O", Some("2026-01-01T00:00:00Z")),
+        bed("b1", "w", "O", Some("2026-01-01T00:00:00Z")),
+    ];
+    let lines: Vec<String> = resources.iter().map(Value::to_string).collect();
+    let region = write(folder.path(), "region.ndjson", lines.join("\n"));
+    let first = run(&["import", &region, "--database-url", &url, "--log", "off"]);
+    assert_eq!(code(&first), 0, "{}", text(&first.stderr));
+    let rows = format!("病床番号,状態\r\n{},空床\r\n{},使用中\r\nない,空床\r\n", bed_number("b0"), bed_number("b1"));
+    let table = write(folder.path(), "beds.csv", SHIFT_JIS.encode(&rows).0);
+    let import = |more: &[&str]| {
+        let fixed = ["import", &table, "--within", "w", "--database-url", &url, "--log", "off"];
+        let done = run(&[&fixed[..], more].concat());
+        assert_eq!(code(&done), 1, "one row is bad: {}", text(&done.stderr));
+        assert!(text(&done.stderr).contains("beds.csv:4:1: "), "{}", text(&done.stderr));
+        text(&done.stdout).rsplit_once(".csv: ").unwrap().1.trim().to_owned()
+    };
+    assert_eq!(import(&["--dry-run"]), "1 rows applied, 1 unchanged, 1 refused.");
+    assert_eq!(import(&["--encoding", "shift_jis"]), "1 rows applied, 1 unchanged, 1 refused.");
+    assert_eq!(import(&[]), "0 rows applied, 2 unchanged, 1 refused.");
+    for wrong in [&["--encoding", "latin1"][..], &["--within", "no id"], &[region.as_str()]] {
+        let fixed = ["import", &table, "--database-url", &url, "--log", "off"];
+        assert_eq!(code(&run(&[&fixed[..], wrong].concat())), 2, "{wrong:?}");
     }
 }
 

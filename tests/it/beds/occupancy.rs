@@ -88,7 +88,8 @@ async fn means_are_over_time(app: &TestApp) {
     let expected = [4.0, 1.5, 0.0, 0.5, 2.0, 37.5, 100.0];
     assert_eq!(figures.map(|name| figure(report, name)), expected, "{report}");
     assert_eq!(strata(report, "occupied"), [("acute".to_owned(), 1.5)]);
-    let verdict = app.post("MeasureReport/$validate", report).await.expect(200);
+    let whole = app.get(&format!("Location/{query}")).await.expect(200);
+    let verdict = app.post("Bundle/$validate", &whole).await.expect(200);
     let errors = verdict["issue"].as_array().unwrap().iter().filter(|issue| issue["severity"] == "error").count();
     assert_eq!(errors, 0, "{verdict}");
     // By quarters of an hour each board stands still.

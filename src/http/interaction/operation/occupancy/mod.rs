@@ -40,7 +40,9 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
     }
     let mut bundle = BundleText::new("collection");
     for interval in &found.intervals {
-        bundle.entry(&[("resource", &report::of_interval(interval, &labels))]);
+        // Reports are made for this answer, and have no address.
+        let full_url = quoted(&uuid::Uuid::new_v4().urn().to_string());
+        bundle.entry(&[("fullUrl", &full_url), ("resource", &report::of_interval(interval, &labels))]);
     }
     Ok(Answer { is_result: true, ..Answer::ok(pretty(bundle.finish(), &call.ask.form)) })
 }
