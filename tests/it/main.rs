@@ -30,6 +30,7 @@ mod hl7v2;
 mod hostile;
 mod hostile_rules;
 mod housekeeping;
+mod index_cost;
 mod json;
 mod layers;
 mod links;
