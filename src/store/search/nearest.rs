@@ -113,9 +113,12 @@ impl Sorted<'_> {
         let beds = nearest.inherited != Inherited::No && may_be_bed(self.criteria);
         let begin = nearest.begin(connection, if beds { FEW_OF_BEDS } else { FEW }).await?;
         let mut metres = begin.max(metres_of_value(from) * 1.25).min(nearest.circle.metres);
+        // A circle of few facilities is looked through faster than the runtime would move its other work elsewhere.
+        let mut short = !beds && metres <= begin;
         loop {
             let rows = nearest.rows(beds, metres, from, self.shape.whole + 1);
-            let answered = self.within(connection, &nearest, rows).await?;
+            let answered = self.within(connection, &nearest, rows, short).await?;
+            short = false;
             budget.examined += answered.examined;
             if answered.examined > self.shape.whole {
                 return Ok(None);
@@ -127,7 +130,13 @@ impl Sorted<'_> {
         }
     }
 
-    async fn within(&self, connection: &mut Connection, nearest: &Nearest, rows: Sql) -> Result<Answered, StoreError> {
+    async fn within(
+        &self,
+        connection: &mut Connection,
+        nearest: &Nearest,
+        rows: Sql,
+        short: bool,
+    ) -> Result<Answered, StoreError> {
         let part = Part {
             shape: self.shape,
             rtype: &self.criteria.rtype,
@@ -138,7 +147,7 @@ impl Sorted<'_> {
             near: self.near,
             carried: Some((nearest.circle, nearest.param)),
             count: self.wanted,
-            short: false,
+            short,
         };
         part.run(connection).await
     }

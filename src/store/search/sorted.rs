@@ -93,7 +93,7 @@ impl Sorted<'_> {
             near: self.near,
             carried: None,
             count: self.wanted,
-            short: false,
+            short: limit <= FIRST_LOOK,
         };
         part.run(connection).await
     }
