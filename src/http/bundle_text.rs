@@ -75,7 +75,9 @@ impl BundleText {
             SearchMode::Include => "{\"mode\":\"include\"}",
             SearchMode::Outcome => "{\"mode\":\"outcome\"}",
         };
-        let full_url = if full_url.is_empty() { String::new() } else { quoted(full_url) };
+        // What is made for this answer has no address; HL7's validator asks for one all the same.
+        let made = || quoted(&uuid::Uuid::new_v4().urn().to_string());
+        let full_url = if full_url.is_empty() { made() } else { quoted(full_url) };
         self.entry(&[("fullUrl", &full_url), ("resource", resource), ("search", search)]);
     }
 
