@@ -1,5 +1,5 @@
-//! SIGHUP: the folder of definitions and the file of senders are read again while requests are answered. Each is taken whole
-//! or not at all.
+//! SIGHUP: the folder of definitions, the file of senders and the certificates of MLLP are read again while requests are
+//! answered. Each is taken whole or not at all.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::definitions;
 use crate::http::Site;
-use crate::intake::hl7v2::Senders;
+use crate::intake::hl7v2::{Certificates, Senders};
 use crate::profile::{LoadError, Settings};
 
 use super::warn_of_missing;
@@ -19,6 +19,12 @@ use super::warn_of_missing;
 pub struct Hangups {
     signals: Option<Signal>,
     attended: bool,
+}
+
+/// What of HL7 v2 is read again.
+pub struct Hl7Files {
+    pub senders: Option<PathBuf>,
+    pub certificates: Option<Certificates>,
 }
 
 impl Hangups {
@@ -32,14 +38,22 @@ impl Hangups {
 
     /// Reloads at each signal. Ends only when the terminal is gone at which the program was started: then SIGHUP means
     /// what it says.
-    pub async fn reload(mut self, site: Site, folder: Option<PathBuf>, settings: Settings, senders: Option<PathBuf>) {
+    pub async fn reload(mut self, site: Site, folder: Option<PathBuf>, settings: Settings, hl7: Hl7Files) {
         let Some(signals) = &mut self.signals else { return std::future::pending().await };
         while signals.recv().await.is_some() {
             if self.attended && !std::io::stdin().is_terminal() {
                 return;
             }
-            if let Some(senders) = &senders {
+            if let Some(senders) = &hl7.senders {
                 reload_senders(&site, senders);
+            }
+            if let Some(certificates) = &hl7.certificates {
+                match certificates.renew() {
+                    Ok(()) => tracing::info!("the certificates of MLLP are reloaded"),
+                    Err(reason) => {
+                        tracing::error!(reason, "the certificates are not reloaded: the old ones stay in force")
+                    }
+                }
             }
             match &folder {
                 Some(folder) => reload(&site, folder, settings).await,

@@ -23,7 +23,7 @@ use crate::store::{self, KeepingDays};
 use super::files::Item;
 use super::hl7::{self, Listening};
 use super::import::take_in_all;
-use super::reload::Hangups;
+use super::reload::{Hangups, Hl7Files};
 use super::{Common, failed, load_definitions, open_migrated, progress, warn_of_missing};
 
 /// How often the demo's feeds report.
@@ -87,7 +87,9 @@ pub async fn run(common: &Common, args: ServeArgs) -> Result<ExitCode, ExitCode>
     let house = store::keep_house(gateway.database.clone(), Arc::new(SystemClock), days);
     let house = tokio::spawn(house);
     let holds = tokio::spawn(watch_holds(site.clone()));
-    let reloads = hangups.reload(site.clone(), folder, config.strictness, config.mllp.senders.clone());
+    let certificates = mllp.as_ref().and_then(|mllp| mllp.certificates.clone());
+    let hl7 = Hl7Files { senders: config.mllp.senders.clone(), certificates };
+    let reloads = hangups.reload(site.clone(), folder, config.strictness, hl7);
     http::serve(listener, http::router(site), stop_signal(reloads)).await;
     if let Some(mllp) = mllp {
         mllp.stop().await;

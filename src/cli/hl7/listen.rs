@@ -1,7 +1,7 @@
 //! The MLLP listener of `serve`.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
@@ -11,11 +11,13 @@ use tokio::task::JoinHandle;
 use crate::cli::failed;
 use crate::config::{Config, MllpConfig};
 use crate::http::Site;
-use crate::intake::hl7v2::{Identity, Limits, Senders, acceptor, listen};
+use crate::intake::hl7v2::{Certificates, Identity, Limits, Senders, listen};
 
 /// A listener at work.
 pub struct Listening {
     pub address: SocketAddr,
+    /// `None`: without TLS.
+    pub certificates: Option<Certificates>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -33,7 +35,10 @@ impl Listening {
     pub async fn start(config: &Config, site: &Site) -> Result<Option<Listening>, ExitCode> {
         let MllpConfig { listen: address, tls, client_ca, connections, message_bytes, idle, .. } = &config.mllp;
         let Some(address) = address else { return Ok(None) };
-        let tls = tls.as_ref().map(|(certificate, key)| acceptor(Identity { certificate, key }, client_ca.as_deref()));
+        let read = |(certificate, key): &(PathBuf, PathBuf)| {
+            Certificates::read(Identity { certificate, key }, client_ca.as_deref())
+        };
+        let tls = tls.as_ref().map(read);
         let tls = tls.transpose().map_err(|error| failed(&error))?;
         let listener = TcpListener::bind(address).await.map_err(|error| failed(&format!("mllp_listen: {error}")))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;
@@ -44,9 +49,9 @@ impl Listening {
             idle_time: *idle,
         };
         let (stop, stopped) = watch::channel(());
-        let site = site.clone();
+        let (site, certificates) = (site.clone(), tls.clone());
         let task = tokio::spawn(listen(listener, tls, move || site.now().desk(), limits, stopped));
-        Ok(Some(Listening { address, stop, task }))
+        Ok(Some(Listening { address, certificates, stop, task }))
     }
 
     /// Finishes the messages in hand.

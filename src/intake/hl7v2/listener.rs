@@ -10,11 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
 
 use super::desk::{self, Desk, Peer};
 use super::mllp::{self, Framer};
-use super::tls;
+use super::tls::{self, Certificates};
 
 /// Time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -40,7 +39,7 @@ pub struct Limits {
 /// What every connection shares.
 struct House<D> {
     desk: D,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Certificates>,
     limits: Limits,
     /// Connections by address.
     guests: Mutex<HashMap<IpAddr, usize>>,
@@ -52,7 +51,7 @@ struct House<D> {
 /// message is taken in with, so that what is reloaded concerns the next one.
 pub async fn listen<D>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Certificates>,
     desk: D,
     limits: Limits,
     mut stop: watch::Receiver<()>,
@@ -140,7 +139,7 @@ impl<D: Fn() -> Desk + Send + Sync + 'static> House<D> {
         let Some(tls) = &self.tls else {
             return self.converse(stream, Peer::Connection { certificate: None }, stop).await;
         };
-        match timeout(HANDSHAKE, tls.accept(stream)).await {
+        match timeout(HANDSHAKE, tls.now().accept(stream)).await {
             Ok(Ok(stream)) => {
                 let certificate = tls::peer_digest(stream.get_ref().1);
                 self.converse(stream, Peer::Connection { certificate }, stop).await;

@@ -21,4 +21,4 @@ pub use dead_letter::{Replayed, discard, find, replay};
 pub use desk::{Desk, Peer, answer};
 pub use listener::{Limits, listen};
 pub use sender::Senders;
-pub use tls::{Identity, acceptor, connector};
+pub use tls::{Certificates, Identity, connector};

@@ -1,7 +1,7 @@
 //! TLS for MLLP, by rustls: the server's certificate, and the certificates that clients have to show.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -18,8 +18,42 @@ pub struct Identity<'a> {
     pub key: &'a Path,
 }
 
-/// The server's side. With `client_ca`, clients must show a certificate that one of these authorities signed.
-pub fn acceptor(identity: Identity<'_>, client_ca: Option<&Path>) -> Result<TlsAcceptor, String> {
+/// What the server shows, and whom it lets in: as its files were when they were last read.
+#[derive(Clone)]
+pub struct Certificates {
+    files: Arc<Files>,
+    acceptor: Arc<RwLock<TlsAcceptor>>,
+}
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    client_ca: Option<PathBuf>,
+}
+
+impl Certificates {
+    /// Reads the files. With `client_ca`, clients must show a certificate that one of these authorities signed.
+    pub fn read(identity: Identity<'_>, client_ca: Option<&Path>) -> Result<Certificates, String> {
+        let acceptor = Arc::new(RwLock::new(acceptor(identity, client_ca)?));
+        let [certificate, key] = [identity.certificate, identity.key].map(Path::to_path_buf);
+        let files = Arc::new(Files { certificate, key, client_ca: client_ca.map(Path::to_path_buf) });
+        Ok(Certificates { files, acceptor })
+    }
+
+    /// Reads the files again, for connections to come: whole, or the old ones stay in force.
+    pub fn renew(&self) -> Result<(), String> {
+        let Files { certificate, key, client_ca } = &*self.files;
+        let new = acceptor(Identity { certificate, key }, client_ca.as_deref())?;
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> TlsAcceptor {
+        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn acceptor(identity: Identity<'_>, client_ca: Option<&Path>) -> Result<TlsAcceptor, String> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     let builder = match client_ca {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kakehashi::intake::hl7v2::{Client, Identity, Senders, acceptor, connector, listen};
+use kakehashi::intake::hl7v2::{Certificates, Client, Identity, Senders, connector, listen};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,11 @@ use super::feed::{Answered, LIMITS, a20, ago, city, senders, statuses};
 use crate::app::TestApp;
 use crate::both;
 
-both!(client_certificates_are_asked_for, a_sender_comes_with_its_own_certificate);
+both!(
+    client_certificates_are_asked_for,
+    a_sender_comes_with_its_own_certificate,
+    certificates_are_renewed_while_serving,
+);
 
 /// An authority in a folder, and what it signs: `NAME.pem` and `NAME.key`.
 struct Authority {
@@ -49,18 +53,20 @@ impl Authority {
 
 struct SecureFeed {
     port: u16,
+    certificates: Certificates,
     _stop: watch::Sender<()>,
 }
 
 async fn start(app: &TestApp, authority: &Authority, senders: &str) -> SecureFeed {
     let (certificate, key, ca) = (authority.path("server.pem"), authority.path("server.key"), authority.path("ca.pem"));
-    let tls = acceptor(Identity { certificate: &certificate, key: &key }, Some(&ca)).unwrap();
+    let tls = Certificates::read(Identity { certificate: &certificate, key: &key }, Some(&ca)).unwrap();
+    let certificates = tls.clone();
     app.site.renew_senders(Senders::parse(senders).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (port, site) = (listener.local_addr().unwrap().port(), app.site.clone());
     let (stop, stopped) = watch::channel(());
     tokio::spawn(listen(listener, Some(tls), move || site.now().desk(), LIMITS, stopped));
-    SecureFeed { port, _stop: stop }
+    SecureFeed { port, certificates, _stop: stop }
 }
 
 /// What comes back to a message; an error where there is no conversation.
@@ -107,4 +113,32 @@ async fn a_sender_comes_with_its_own_certificate(app: &TestApp) {
         let (certificate, key) = (authority.path(&format!("{name}.pem")), authority.path(&format!("{name}.key")));
         assert_eq!(send(&feed, &ca, Some((&certificate, &key)), &message).await.unwrap(), code, "{name}");
     }
+}
+
+/// The old authority's certificate is replaced by another's: whoever knows the new one is served, and what cannot be read
+/// changes nothing.
+async fn certificates_are_renewed_while_serving(app: &TestApp) {
+    city(app, &["U"]).await;
+    let (old, new) = (Authority::new(), Authority::new());
+    old.sign("server");
+    old.sign("hosp");
+    new.sign("server");
+    new.sign("hosp");
+    let feed = start(app, &old, &senders("")).await;
+    let codes = async |authority: &Authority, number: &str| {
+        let (certificate, key) = (authority.path("hosp.pem"), authority.path("hosp.key"));
+        let message = a20("b0", "O", number, &ago(1));
+        send(&feed, &authority.path("ca.pem"), Some((&certificate, &key)), &message).await
+    };
+    assert_eq!(codes(&old, "1").await.unwrap(), "AA");
+    assert!(codes(&new, "2").await.is_err());
+    for name in ["server.pem", "server.key", "ca.pem"] {
+        std::fs::copy(new.path(name), old.path(&format!("{name}.new"))).unwrap();
+        std::fs::rename(old.path(&format!("{name}.new")), old.path(name)).unwrap();
+    }
+    feed.certificates.renew().unwrap();
+    assert_eq!(codes(&new, "3").await.unwrap(), "AA");
+    std::fs::write(old.path("server.key"), "no key").unwrap();
+    assert!(feed.certificates.renew().is_err());
+    assert_eq!(codes(&new, "4").await.unwrap(), "AA", "the old ones stay in force");
 }
