@@ -20,6 +20,9 @@ const CHUNK: i64 = 5000;
 /// Time between two chunks, in which writers have the database to themselves.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Marks of wards that are kept: hours of a busy region.
+const MARKS: i64 = 100_000;
+
 /// How many days things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepingDays {
@@ -33,6 +36,9 @@ pub async fn keep_house(database: Database, clock: Arc<dyn Clock>, days: Keeping
         let before = |days: u32| clock.now().0.saturating_sub(i64::from(days) * DAY_MS);
         if let Err(error) = sweep_letters(&database, before(days.dead_letters)).await {
             tracing::warn!(%error, "dead letters could not be swept");
+        }
+        if let Err(error) = sweep_marks(&database, MARKS).await {
+            tracing::warn!(%error, "the marks of wards could not be swept");
         }
         let before = before(days.outbox);
         match sweep_outbox(&database, before).await {
@@ -56,6 +62,22 @@ pub async fn sweep_outbox(database: &Database, before: i64) -> Result<u64, Store
         all += gone as u64;
         if (gone as i64) < CHUNK {
             return Ok(all);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Takes away all but the last `keep` of the marks by which changed wards are noticed, and one: whoever has not looked for so
+/// long reads all wards anew, and marks go on from there.
+pub async fn sweep_marks(database: &Database, keep: i64) -> Result<(), StoreError> {
+    const TEXT: &str = "DELETE FROM ward_mark WHERE mark IN (SELECT mark FROM ward_mark ORDER BY mark LIMIT ?) \
+         AND mark < (SELECT mark FROM ward_mark ORDER BY mark DESC LIMIT 1 OFFSET ?)";
+    loop {
+        let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
+        let sweep = async move { database.writer().await?.execute(Sql::new(TEXT).bind(CHUNK).bind(keep)).await };
+        let swept = tokio::task::spawn_blocking(move || runtime.block_on(sweep)).await;
+        if swept.map_err(|error| StoreError::Internal(error.to_string()))?? == 0 {
+            return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -48,7 +48,7 @@ pub use derived::{
 };
 pub use error::StoreError;
 pub use history::{LogEntry, Scope, Window, await_earlier, page as history_page, total as history_total};
-pub use housekeeping::{KeepingDays, keep_house, sweep_outbox};
+pub use housekeeping::{KeepingDays, keep_house, sweep_marks, sweep_outbox};
 pub use migrate::{is_current, migrate};
 pub use occupancy::{
     BoardThen, OccupancyOf, OccupancyRecord, OccupiedWard, boards_then, facility_names, occupancy_records,

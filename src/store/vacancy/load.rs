@@ -17,6 +17,8 @@ use super::WardNow;
 pub(super) struct Changed {
     pub wards: BTreeMap<i64, WardNow>,
     pub gone: Vec<i64>,
+    /// Whether these are all wards that there are.
+    pub is_all: bool,
     /// Everything below is known with this.
     pub horizon: i64,
 }
@@ -27,6 +29,8 @@ struct Row {
     key: i64,
     #[diesel(sql_type = BigInt)]
     horizon: i64,
+    #[diesel(sql_type = BigInt)]
+    oldest: i64,
     #[diesel(sql_type = Nullable<Text>)]
     id: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -59,44 +63,56 @@ struct Row {
     as_posted: Option<bool>,
 }
 
-/// One statement, so that all of it is of one moment.
+/// What has changed since the mark; everything, where the log of marks does not reach back so far. Each is one statement, so
+/// that all of it is of one moment.
 pub(super) async fn since(database: &Database, mark: i64) -> Result<Changed, StoreError> {
+    const MARKED: &str = "(SELECT DISTINCT m.key FROM ward_mark m WHERE m.mark >= ?)";
+    const EVERY: &str = "(SELECT w.key FROM ward w)";
     let mut connection = database.reader().await?;
-    let sql = Sql::new(statement(connection.is_sqlite())).bind(mark).bind(mark);
-    let mut rows: Vec<Row> = connection.load(sql).await?;
-    rows.sort_by_key(|row| (row.key, row.position));
-    let mut changed = Changed::default();
-    for mut row in rows {
-        changed.horizon = changed.horizon.max(row.horizon);
-        let Some(id) = row.id.take() else {
-            changed.gone.push(row.key);
-            continue;
-        };
-        let ward = changed.wards.entry(row.key).or_insert_with(|| row.ward(id));
-        if row.position.is_some() {
-            ward.counts.push(row.count.count(row.as_posted.unwrap_or(false)));
+    let is_sqlite = connection.is_sqlite();
+    if mark > 0 {
+        let rows: Vec<Row> = connection.load(Sql::new(statement(is_sqlite, MARKED)).bind(mark)).await?;
+        if rows.iter().all(|row| row.oldest <= mark) {
+            return Ok(Changed::of(rows));
         }
     }
-    Ok(changed)
+    let rows: Vec<Row> = connection.load(Sql::new(statement(is_sqlite, EVERY))).await?;
+    Ok(Changed { is_all: true, ..Changed::of(rows) })
 }
 
-/// Below which mark nothing new can appear once a row was read: on SQLite the writer is alone; on PostgreSQL transactions
-/// end in any order, but all below the oldest one running have ended.
-fn statement(is_sqlite: bool) -> String {
-    let horizon = |table: &str| match is_sqlite {
-        true => format!("{table}.mark + 1"),
-        false => "pg_snapshot_xmin(pg_current_snapshot())::text::bigint".to_owned(),
+impl Changed {
+    fn of(mut rows: Vec<Row>) -> Changed {
+        rows.sort_by_key(|row| (row.key, row.position));
+        let mut changed = Changed::default();
+        for mut row in rows {
+            changed.horizon = changed.horizon.max(row.horizon);
+            let Some(id) = row.id.take() else {
+                changed.gone.push(row.key);
+                continue;
+            };
+            let ward = changed.wards.entry(row.key).or_insert_with(|| row.ward(id));
+            if row.position.is_some() {
+                ward.counts.push(row.count.count(row.as_posted.unwrap_or(false)));
+            }
+        }
+        changed
+    }
+}
+
+/// The wards of these keys. `horizon`: below which mark nothing new can appear: on SQLite the writer is alone; on PostgreSQL
+/// transactions end in any order, but all below the oldest one running have ended. `oldest`: the first mark that the log has.
+fn statement(is_sqlite: bool, keys: &str) -> String {
+    let horizon = match is_sqlite {
+        true => "(SELECT coalesce(max(m.mark), 0) + 1 FROM ward_mark m)",
+        false => "pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
     };
     format!(
-        "SELECT b.key, {} AS horizon, w.id, w.status, w.bed_function, w.admission_fee, w.admittable_sex, w.capabilities, \
+        "SELECT c.key, {horizon} AS horizon, (SELECT coalesce(min(m.mark), 0) FROM ward_mark m) AS oldest, w.id, w.status, \
+         w.bed_function, w.admission_fee, w.admittable_sex, w.capabilities, \
          coalesce(w.latitude, f.latitude) AS latitude, coalesce(w.longitude, f.longitude) AS longitude, \
          w.facility_id, f.status AS facility_status, f.municipality, f.city, v.position, {COUNT_COLUMNS} \
-         FROM ward_board b LEFT JOIN ward w ON w.key = b.key LEFT JOIN facility f ON f.id = w.facility_id \
-         LEFT JOIN ward_vacancy v ON v.key = b.key WHERE b.mark >= ? \
-         UNION ALL SELECT g.key, {} AS horizon, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM ward_gone g WHERE g.mark >= ?",
-        horizon("b"),
-        horizon("g")
+         FROM {keys} c LEFT JOIN ward w ON w.key = c.key LEFT JOIN facility f ON f.id = w.facility_id \
+         LEFT JOIN ward_vacancy v ON v.key = c.key LEFT JOIN ward_board b ON b.key = c.key"
     )
 }
 

@@ -1,6 +1,6 @@
 //! Every ward of the region in memory, with its facility and counts: what `$vacancies` looks through.
 //!
-//! The database says, before each answer, which wards were marked since the last one (`migrations/*/0008_vacancies`); those
+//! The database says, before each answer, which wards were marked since the last one (`migrations/*/0011_ward_marks`); those
 //! alone are read anew. So an answer is exactly as fresh as the database, whichever gateway wrote, and costs no more than
 //! what has changed.
 
@@ -51,10 +51,13 @@ impl WardsNow {
     pub async fn refresh(&self, database: &Database) -> Result<(), StoreError> {
         let mut horizon = self.horizon.lock().await;
         let changed = load::since(database, *horizon).await?;
-        if changed.wards.is_empty() && changed.gone.is_empty() {
+        if changed.wards.is_empty() && changed.gone.is_empty() && !changed.is_all {
             return Ok(());
         }
         let mut wards = self.wards.write().unwrap_or_else(PoisonError::into_inner);
+        if changed.is_all {
+            wards.clear();
+        }
         for key in changed.gone {
             wards.remove(&key);
         }
