@@ -70,17 +70,25 @@ pub async fn sweep_outbox(database: &Database, before: i64) -> Result<u64, Store
 /// Takes away all but the last `keep` of the marks by which changed wards are noticed, and one: whoever has not looked for so
 /// long reads all wards anew, and marks go on from there.
 pub async fn sweep_marks(database: &Database, keep: i64) -> Result<(), StoreError> {
-    const TEXT: &str = "DELETE FROM ward_mark WHERE mark IN (SELECT mark FROM ward_mark ORDER BY mark LIMIT ?) \
-         AND mark < (SELECT mark FROM ward_mark ORDER BY mark DESC LIMIT 1 OFFSET ?)";
     loop {
         let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
-        let sweep = async move { database.writer().await?.execute(Sql::new(TEXT).bind(CHUNK).bind(keep)).await };
-        let swept = tokio::task::spawn_blocking(move || runtime.block_on(sweep)).await;
+        let swept = tokio::task::spawn_blocking(move || runtime.block_on(sweep_some_marks(&database, keep))).await;
         if swept.map_err(|error| StoreError::Internal(error.to_string()))?? == 0 {
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+async fn sweep_some_marks(database: &Database, keep: i64) -> Result<usize, StoreError> {
+    const FIRST_KEPT: &str = "SELECT mark AS value FROM ward_mark ORDER BY mark DESC LIMIT 1 OFFSET ?";
+    const TEXT: &str =
+        "DELETE FROM ward_mark WHERE mark IN (SELECT mark FROM ward_mark ORDER BY mark LIMIT ?) AND mark < ?";
+    let mut connection = database.writer().await?;
+    // Without the write lock: mostly there is nothing to do.
+    let first: Vec<Number> = connection.load(Sql::new(FIRST_KEPT).bind(keep)).await?;
+    let Some(first) = first.first().map(|row| row.value) else { return Ok(0) };
+    transact(&mut connection, async |connection| connection.execute(Sql::new(TEXT).bind(CHUNK).bind(first)).await).await
 }
 
 /// Looks at the oldest rows only. Places in the log are in time order, so the work is bounded without an index on time.
