@@ -77,7 +77,7 @@ impl Gateway {
         let of = self.occupancy_of(place).await?;
         let (mut found, mut after) = (Vec::new(), i64::MIN);
         loop {
-            let mut connection = self.database.reader().await?;
+            let mut connection = self.database.snapshot().await?;
             let wards = occupied_wards(&mut connection, &of, after, CHUNK).await?;
             let Some(last) = wards.last() else { return Ok(found) };
             after = last.key;

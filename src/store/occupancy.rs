@@ -1,6 +1,6 @@
 //! Reading `ward_occupancy`, the series of what the boards showed. `migrations/*/0009_occupancy`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -116,13 +116,14 @@ pub async fn occupancy_records(
          LEFT JOIN ward_board b ON b.key = o.key WHERE o.key IN (";
     const TAIL: &str = ") AND o.at < ? AND o.at >= coalesce((SELECT max(p.at) FROM ward_occupancy p \
          WHERE p.key = o.key AND p.at <= ?), ?) ORDER BY o.key, o.at LIMIT ?";
-    let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
-    let sql = Sql::new(HEAD).then(&keys.join(", "), []).then(TAIL, [until, from, from, limit].map(Value::from));
+    let sql = Sql::new(HEAD).then(&listed(keys), []).then(TAIL, [until, from, from, limit].map(Value::from));
     connection.load_many(sql.passing()).await
 }
 
 #[derive(QueryableByName)]
 struct ThenRow {
+    #[diesel(sql_type = BigInt)]
+    key: i64,
     #[diesel(sql_type = Text)]
     id: String,
     #[diesel(sql_type = BigInt)]
@@ -135,26 +136,41 @@ struct ThenRow {
     facility_id: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     counts: Option<String>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    lapses: Option<i64>,
+    /// Whether the record is the ward's newest: what ran out since is told by the board.
+    #[diesel(sql_type = Bool)]
+    is_newest: bool,
 }
 
-/// These wards as they were at the moment: those that were there.
+#[derive(QueryableByName)]
+struct BelievedRow {
+    #[diesel(sql_type = BigInt)]
+    key: i64,
+    #[diesel(sql_type = BigInt)]
+    valid_until: i64,
+}
+
+/// These wards as they were at the moment: those that were there. Asks a snapshot: it takes two statements.
 pub async fn boards_then(connection: &mut Connection, keys: &[i64], at: i64) -> Result<Vec<BoardThen>, StoreError> {
-    const HEAD: &str = "SELECT r.rid AS id, v.version, v.at, v.body, o.facility_id, o.counts, CASE WHEN o.at = b.series_at THEN \
-         (SELECT min(c.valid_until) FROM ward_count c WHERE c.key = o.key) END AS lapses FROM resource r \
+    const HEAD: &str = "SELECT r.key, r.rid AS id, v.version, v.at, v.body, o.facility_id, o.counts, coalesce(o.at = b.series_at, FALSE) AS is_newest FROM resource r \
          JOIN resource_version v ON v.key = r.key AND v.version = (SELECT p.version FROM resource_version p \
          WHERE p.key = r.key AND p.at <= ? ORDER BY p.version DESC LIMIT 1) \
          LEFT JOIN ward_occupancy o ON o.key = r.key AND o.at = (SELECT max(p.at) FROM ward_occupancy p \
          WHERE p.key = r.key AND p.at <= ?) LEFT JOIN ward_board b ON b.key = r.key WHERE r.key IN (";
-    let keys: Vec<String> = keys.iter().map(i64::to_string).collect();
-    let sql =
-        Sql::new("").then(HEAD, [at, at].map(Value::from)).then(&keys.join(", "), []).then(") ORDER BY r.key", []);
+    const UNTIL: &str = "SELECT c.key, coalesce(c.valid_until, 0) AS valid_until FROM ward_count c WHERE c.key IN (";
+    let keys = listed(keys);
+    let sql = Sql::new("").then(HEAD, [at, at].map(Value::from)).then(&keys, []).then(") ORDER BY r.key", []);
     let rows: Vec<ThenRow> = connection.load_many(sql.passing()).await?;
+    let sql = Sql::new(UNTIL).then(&keys, []).then(") ORDER BY c.key, c.position", []);
+    let mut believed: HashMap<i64, Vec<i64>> = HashMap::new();
+    for row in connection.load_many::<BelievedRow>(sql.passing()).await? {
+        believed.entry(row.key).or_default().push(row.valid_until);
+    }
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(body) = row.body else { continue };
-        let is_lapsed = row.lapses.is_some_and(|lapses| lapses <= at);
+        // The newest record has the counts of the board, in their order.
+        let until = believed.get(&row.key).filter(|_| row.is_newest);
+        let is_lapsed = |place: usize| until.and_then(|until| until.get(place)).is_some_and(|until| *until <= at);
         let counts = row.counts.as_deref().map(|text| counts_of(text, is_lapsed)).transpose()?;
         let ThenRow { id: ward, version, at, facility_id: facility, .. } = row;
         found.push(BoardThen { ward, version, at, body, facility, counts });
@@ -178,11 +194,17 @@ pub async fn facility_names(
     Ok(rows.into_iter().filter_map(|row| Some((row.id, row.name?))).collect())
 }
 
-fn counts_of(text: &str, is_lapsed: bool) -> Result<Vec<BedCount>, StoreError> {
+/// For `IN (…)`.
+fn listed(keys: &[i64]) -> String {
+    keys.iter().map(i64::to_string).collect::<Vec<String>>().join(", ")
+}
+
+/// `is_lapsed`: whether the count at that place has run out.
+fn counts_of(text: &str, is_lapsed: impl Fn(usize) -> bool) -> Result<Vec<BedCount>, StoreError> {
     let wrong = |error: String| StoreError::Internal(format!("ward_occupancy.counts: {error}"));
     let counts = parse(text.as_bytes(), Limits::default()).map_err(|error| wrong(error.to_string()))?;
     let Json::Array(counts) = counts else { return Err(wrong("no array".to_owned())) };
-    Ok(counts.iter().map(|count| count_of(count, is_lapsed)).collect())
+    Ok(counts.iter().enumerate().map(|(place, count)| count_of(count, is_lapsed(place))).collect())
 }
 
 fn count_of(told: &Json, is_lapsed: bool) -> BedCount {
