@@ -14,11 +14,8 @@ impl Gateway {
     pub async fn store_definitions(&self, caller: &Caller) -> Result<usize> {
         let mut written = 0;
         for definition in self.definitions.conformance_resources() {
-            let served = self.definitions.served_types().iter().any(|served| served.name == definition.resource_type);
-            let id = ResourceId::parse(&definition.id);
-            let (true, Some(id)) = (served && !is_definition(&self.definitions, &definition.resource_type), id) else {
-                continue;
-            };
+            let is_stored = !is_definition(&self.definitions, &definition.resource_type);
+            let Some(id) = ResourceId::parse(&definition.id).filter(|_| is_stored) else { continue };
             let key = ResourceKey { rtype: ResourceType::known(&definition.resource_type), id };
             let own = self.parse(definition.text.as_bytes())?;
             let current = self.current(&key).await?.and_then(|version| version.body);

@@ -75,15 +75,19 @@ pub struct Shown {
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(u64);
 
+impl Generations {
+    /// Whether the last look for changes by another process is too long ago for anything here to be believed.
+    fn is_overdue(&self) -> bool {
+        self.looked.is_none_or(|looked| looked.elapsed() > OVERDUE)
+    }
+}
+
 impl Cache {
     /// The version that stands, or the moment at which it was not known here.
     pub fn get(&self, key: &ResourceKey) -> Result<Version, Moment> {
         let inner = self.lock();
-        if inner.looked.is_none_or(|looked| looked.elapsed() > OVERDUE) {
-            return Err(Moment(inner.forgotten));
-        }
         let found = inner.young.get(key).or_else(|| inner.old.get(key));
-        found.cloned().ok_or(Moment(inner.forgotten))
+        found.filter(|_| !inner.is_overdue()).cloned().ok_or(Moment(inner.forgotten))
     }
 
     /// Keeps what was read from the database after `moment`.
@@ -103,10 +107,8 @@ impl Cache {
     /// The location as it is shown at `now`.
     pub fn get_shown(&self, key: &ResourceKey, now: i64) -> Result<Shown, Moment> {
         let inner = self.lock();
-        if inner.looked.is_none_or(|looked| looked.elapsed() > OVERDUE) {
-            return Err(Moment(inner.forgotten));
-        }
-        inner.shown.get(key).filter(|shown| now < shown.until).cloned().ok_or(Moment(inner.forgotten))
+        let found = inner.shown.get(key).filter(|shown| now < shown.until && !inner.is_overdue());
+        found.cloned().ok_or(Moment(inner.forgotten))
     }
 
     /// Keeps what was made after `moment`; it depends on the board of `place`, a ward's or facility's logical id.

@@ -94,6 +94,17 @@ impl Database {
         Ok(connection)
     }
 
+    /// Does work that writes without the writer. SQLite works on the thread that asks, and may have to wait for the write
+    /// lock: not on one that serves requests.
+    pub(super) async fn aside<T: Send + 'static, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        work: impl FnOnce(Database) -> F + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (database, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let done = tokio::task::spawn_blocking(move || runtime.block_on(work(database))).await;
+        done.map_err(|error| StoreError::Internal(error.to_string()))?
+    }
+
     /// A connection for a writer: on SQLite one of its own, outside the readers' pool.
     pub async fn writer(&self) -> Result<Connection, StoreError> {
         match self {

@@ -81,20 +81,21 @@ pub async fn keep_letter(database: &Database, letter: DeadLetter) -> Result<bool
          reason_en = excluded.reason_en, state = excluded.state, times = hl7_dead_letter.times + excluded.times, \
          last_at = excluded.last_at";
     const COUNT: &str = "SELECT count(*) AS value FROM hl7_dead_letter WHERE id <> ?";
-    aside(database, async move |database| {
-        let mut connection = database.writer().await?;
-        let others: Vec<Number> = connection.load(Sql::new(COUNT).bind(letter.id.as_str())).await?;
-        if others.first().is_some_and(|row| row.value >= MOST) {
-            return Ok(false);
-        }
-        let sql = Sql::new(KEEP).bind(letter.id).bind(letter.sender).bind(letter.control_id).bind(letter.event);
-        let sql = sql.bind(letter.code).bind(letter.place).bind(letter.reason_ja).bind(letter.reason_en);
-        let sql = sql.bind(letter.message).bind(letter.state).bind(letter.times);
-        let sql = sql.bind(letter.first_at).bind(letter.last_at);
-        transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await?;
-        Ok(true)
-    })
-    .await
+    database
+        .aside(async move |database| {
+            let mut connection = database.writer().await?;
+            let others: Vec<Number> = connection.load(Sql::new(COUNT).bind(letter.id.as_str())).await?;
+            if others.first().is_some_and(|row| row.value >= MOST) {
+                return Ok(false);
+            }
+            let sql = Sql::new(KEEP).bind(letter.id).bind(letter.sender).bind(letter.control_id).bind(letter.event);
+            let sql = sql.bind(letter.code).bind(letter.place).bind(letter.reason_ja).bind(letter.reason_en);
+            let sql = sql.bind(letter.message).bind(letter.state).bind(letter.times);
+            let sql = sql.bind(letter.first_at).bind(letter.last_at);
+            transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await?;
+            Ok(true)
+        })
+        .await
 }
 
 /// Letters of a state, those that came last first: at most `limit`, of a sender where one is named.
@@ -120,29 +121,21 @@ pub async fn letter(database: &Database, id: &str) -> Result<Option<DeadLetter>,
 /// Says where a letter stands now; answers whether there is such a letter.
 pub async fn settle_letter(database: &Database, id: &str, state: LetterState) -> Result<bool, StoreError> {
     let sql = Sql::new("UPDATE hl7_dead_letter SET state = ? WHERE id = ?").bind(state.as_str()).bind(id);
-    aside(database, async move |database| {
-        let mut connection = database.writer().await?;
-        Ok(transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await? > 0)
-    })
-    .await
+    database
+        .aside(async move |database| {
+            let mut connection = database.writer().await?;
+            Ok(transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await? > 0)
+        })
+        .await
 }
 
 /// Takes away letters that came last before that moment; answers how many.
 pub async fn sweep_letters(database: &Database, before: i64) -> Result<usize, StoreError> {
     let sql = Sql::new("DELETE FROM hl7_dead_letter WHERE last_at < ?").bind(before);
-    aside(database, async move |database| {
-        let mut connection = database.writer().await?;
-        transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await
-    })
-    .await
-}
-
-/// SQLite works on the thread that asks, and may have to wait for the write lock: not on one that serves requests.
-async fn aside<T: Send + 'static, F: Future<Output = Result<T, StoreError>>>(
-    database: &Database,
-    work: impl FnOnce(Database) -> F + Send + 'static,
-) -> Result<T, StoreError> {
-    let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
-    let done = tokio::task::spawn_blocking(move || runtime.block_on(work(database))).await;
-    done.map_err(|error| StoreError::Internal(error.to_string()))?
+    database
+        .aside(async move |database| {
+            let mut connection = database.writer().await?;
+            transact(&mut connection, async |connection| connection.execute(sql.clone()).await).await
+        })
+        .await
 }

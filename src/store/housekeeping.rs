@@ -53,12 +53,20 @@ pub async fn keep_house(database: Database, clock: Arc<dyn Clock>, days: Keeping
 
 /// Takes away what was put into the outbox before that moment (milliseconds since 1970); answers the number of rows.
 pub async fn sweep_outbox(database: &Database, before: i64) -> Result<u64, StoreError> {
+    by_chunks(database, move |database| async move { sweep_chunk(&database, before).await }).await
+}
+
+/// Takes rows away chunk by chunk, until one is not full; answers how many they were.
+async fn by_chunks<F>(
+    database: &Database,
+    chunk: impl Fn(Database) -> F + Copy + Send + 'static,
+) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<usize, StoreError>>,
+{
     let mut all = 0;
     loop {
-        let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
-        // SQLite works on the thread that asks, and may have to wait for the write lock: not on one that serves requests.
-        let chunk = tokio::task::spawn_blocking(move || runtime.block_on(sweep_chunk(&database, before)));
-        let gone = chunk.await.map_err(|error| StoreError::Internal(error.to_string()))??;
+        let gone = database.aside(chunk).await?;
         all += gone as u64;
         if (gone as i64) < CHUNK {
             return Ok(all);
@@ -70,14 +78,7 @@ pub async fn sweep_outbox(database: &Database, before: i64) -> Result<u64, Store
 /// Takes away all but the last `keep` of the marks by which changed wards are noticed, and one: whoever has not looked for so
 /// long reads all wards anew, and marks go on from there.
 pub async fn sweep_marks(database: &Database, keep: i64) -> Result<(), StoreError> {
-    loop {
-        let (database, runtime) = (database.clone(), tokio::runtime::Handle::current());
-        let swept = tokio::task::spawn_blocking(move || runtime.block_on(sweep_some_marks(&database, keep))).await;
-        if swept.map_err(|error| StoreError::Internal(error.to_string()))?? == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+    by_chunks(database, move |database| async move { sweep_some_marks(&database, keep).await }).await.map(|_| ())
 }
 
 async fn sweep_some_marks(database: &Database, keep: i64) -> Result<usize, StoreError> {

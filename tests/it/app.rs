@@ -9,7 +9,7 @@ use kakehashi::definitions::built_in;
 use kakehashi::exchange::{Gateway, Policy, RequestLimits};
 use kakehashi::http::{App, Site, router, serve};
 use kakehashi::profile::{Definitions, Settings};
-use kakehashi::store::{Database, SearchLimits, WriterSettings, migrate};
+use kakehashi::store::{Connection, Database, SearchLimits, Sql, WriterSettings, migrate};
 use serde_json::{Value, json};
 
 /// Runs each test on both databases: `both!(name, …)` makes `name::sqlite` and `name::postgres`.
@@ -182,6 +182,17 @@ impl TestApp {
     pub async fn delete(&self, path: &str) -> Answer {
         self.request("DELETE", path).send().await
     }
+}
+
+/// What a statement counts: its one column, `value`.
+pub async fn number(connection: &mut Connection, sql: &'static str) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        value: i64,
+    }
+    let rows: Vec<Number> = connection.load(Sql::new(sql)).await.unwrap();
+    rows[0].value
 }
 
 /// A request under construction.

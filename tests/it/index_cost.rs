@@ -1,8 +1,8 @@
 //! What a write costs in the search index: rows that are touched, counted by the database itself.
 
-use kakehashi::store::{Connection, Sql};
+use kakehashi::store::Connection;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, number};
 use crate::beds::city::{bed, build};
 use crate::both;
 
@@ -33,14 +33,9 @@ async fn watch(connection: &mut Connection) {
 
 /// How many rows were touched since the last look.
 async fn touched(connection: &mut Connection) -> i64 {
-    #[derive(diesel::QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        value: i64,
-    }
-    let rows: Vec<Count> = connection.load(Sql::new("SELECT count(*) AS value FROM touched")).await.unwrap();
+    let found = number(connection, "SELECT count(*) AS value FROM touched").await;
     connection.run("DELETE FROM touched").await.unwrap();
-    rows[0].value
+    found
 }
 
 async fn a_change_of_status_touches_two_rows_of_the_index(app: &TestApp) {

@@ -72,22 +72,14 @@ struct BedRow {
 
 #[derive(QueryableByName)]
 struct OneBedRow {
-    #[diesel(sql_type = Text)]
-    id: String,
+    #[diesel(embed)]
+    bed: BedRow,
     #[diesel(sql_type = BigInt)]
     version: i64,
     #[diesel(sql_type = BigInt)]
     at: i64,
     #[diesel(sql_type = Nullable<Text>)]
     body: Option<String>,
-    #[diesel(sql_type = Text)]
-    ward_id: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    operational_status: Option<String>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    as_of: Option<i64>,
-    #[diesel(sql_type = Text)]
-    names: String,
     #[diesel(sql_type = Nullable<Text>)]
     facility_id: Option<String>,
     #[diesel(sql_type = BigInt)]
@@ -138,22 +130,17 @@ impl Boarded {
         );
         let sql = Sql::new("").then(&text, []).append(Patterns::Tokens(vec![identifier]).any("t", 0)).then(")", []);
         let rows: Vec<OneBedRow> = connection.load(sql).await?;
-        let [row] = <[OneBedRow; 1]>::try_from(rows).map_or_else(|_| [None], |[row]| [Some(row)]);
-        Ok(row.map(|row| {
-            let id = row.id.clone();
-            self.add_one(row);
-            id
-        }))
+        let id = rows.first().map(|row| row.bed.id.clone());
+        rows.into_iter().for_each(|row| self.add_one(row));
+        Ok(id)
     }
 
     fn add_one(&mut self, row: OneBedRow) {
-        let OneBedRow { id, version, at, body, ward_id: ward, operational_status: status, as_of, names, .. } = row;
-        let known = WardOnBoard { facility: row.facility_id, changes: row.changes, beds: None };
-        self.wards.entry(ward.clone()).or_insert(known);
-        let as_of = as_of.max(Some(row.of_ward).filter(|of_ward| *of_ward > 0));
-        let key = ResourceId::parse(&id).map(|id| ResourceKey { rtype: ResourceType::known("Location"), id });
+        let OneBedRow { bed, version, at, body, facility_id: facility, changes, of_ward } = row;
+        self.wards.entry(bed.ward_id.clone()).or_insert(WardOnBoard { facility, changes, beds: None });
+        let key = ResourceId::parse(&bed.id).map(|id| ResourceKey { rtype: ResourceType::known("Location"), id });
         let current = key.map(|key| Version { key, version, at: Instant(at), body });
-        self.beds.insert(id, BedOnBoard { ward, status, as_of, names, current });
+        self.put_bed(bed, of_ward, current);
     }
 
     /// The boards are read before the beds: a bed that changes in between is noticed when the report is applied.
@@ -169,11 +156,17 @@ impl Boarded {
         for bed in beds {
             let Some(ward) = self.wards.get_mut(&bed.ward_id) else { continue };
             ward.beds = ward.beds.map(|beds| beds + 1);
-            let with_ward = covered.get(&bed.ward_id).copied().filter(|as_of| *as_of > 0);
-            let BedRow { id, ward_id: ward, operational_status: status, as_of, names } = bed;
-            self.beds.insert(id, BedOnBoard { ward, status, as_of: as_of.max(with_ward), names, current: None });
+            let of_ward = covered.get(&bed.ward_id).copied().unwrap_or(0);
+            self.put_bed(bed, of_ward, None);
         }
         Ok(())
+    }
+
+    /// `of_ward`: when the whole ward was last reported; 0: never.
+    fn put_bed(&mut self, bed: BedRow, of_ward: i64, current: Option<Version>) {
+        let BedRow { id, ward_id: ward, operational_status: status, as_of, names } = bed;
+        let as_of = as_of.max(Some(of_ward).filter(|of_ward| *of_ward > 0));
+        self.beds.insert(id, BedOnBoard { ward, status, as_of, names, current });
     }
 }
 

@@ -99,9 +99,7 @@ impl SeriesRow {
 
 impl<'a> Shown<'a> {
     fn of(slice: &'a Slice, report: Option<Reported>, at: i64) -> Shown<'a> {
-        let covering = report.filter(|report| report.as_of >= slice.newest);
-        let as_of = covering.map(|report| report.as_of).or(slice.as_of);
-        let valid_until = covering.map_or(slice.valid_until, |report| report.valid_until);
+        let (as_of, valid_until) = slice.freshness(report);
         Shown { slice, as_of, valid_until, known: as_of.is_some() && valid_until > at }
     }
 

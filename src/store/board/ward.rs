@@ -135,8 +135,7 @@ impl WardState {
 
     /// The moment of a count that is believed now: its own, or that of a later report of the whole ward.
     pub fn moment_of(&self, slice: &Slice) -> Option<i64> {
-        let covering = self.report.filter(|report| report.as_of >= slice.newest);
-        covering.map(|report| report.as_of).or(slice.as_of)
+        slice.freshness(self.report).0
     }
 
     /// Makes the counts anew where they are stale. Wards without beds keep theirs, but for the holds.
@@ -293,6 +292,13 @@ impl Slice {
             held: 0,
             newest: as_of,
         }
+    }
+
+    /// When the count was last reported, and until when that is believed: its own, or as a later report of all the ward has
+    /// it. The view `ward_count` says the same.
+    pub fn freshness(&self, report: Option<Reported>) -> (Option<i64>, i64) {
+        let covering = report.filter(|report| report.as_of >= self.newest);
+        covering.map_or((self.as_of, self.valid_until), |report| (Some(report.as_of), report.valid_until))
     }
 
     /// The counts as they were posted.

@@ -1,11 +1,10 @@
 //! `Location/$import-beds`: tables of beds and ward counts. docs/csv.md.
 
 use encoding_rs::SHIFT_JIS;
-use kakehashi::store::Sql;
 use serde_json::{Value, json};
 
 use super::city::{build, ward};
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, TestApp, number};
 use crate::both;
 
 both!(
@@ -100,14 +99,8 @@ async fn a_ward_with_beds_takes_no_counts(app: &TestApp) {
 
 /// Asked of the database: PostgreSQL's history lags behind open transactions of other databases, those of other tests.
 async fn versions(app: &TestApp) -> i64 {
-    #[derive(diesel::QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
-        value: i64,
-    }
     let mut connection = app.gateway.database.reader().await.unwrap();
-    let rows: Vec<Count> = connection.load(Sql::new("SELECT count(*) AS value FROM resource_version")).await.unwrap();
-    rows[0].value
+    number(&mut connection, "SELECT count(*) AS value FROM resource_version").await
 }
 
 async fn a_dry_run_tells_the_same_and_writes_nothing(app: &TestApp) {

@@ -6,6 +6,7 @@ pub mod counts;
 mod csv;
 mod holds;
 mod killed;
+mod marks;
 mod occupancy;
 mod report;
 mod vacancies;

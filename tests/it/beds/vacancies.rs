@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use chrono::{Duration, Utc};
 use kakehashi::fhir::json::{Limits, parse};
-use kakehashi::store::{WriterSettings, sweep_marks};
 use serde_json::{Value, json};
 
 use super::city::{CANONICAL, bed, build, coded, extension, facility, ward};
@@ -18,10 +17,9 @@ both!(
     pages_hold_each_ward_once_whatever_changes,
     the_answer_is_a_valid_searchset,
     a_question_that_cannot_be_read_is_refused,
-    whoever_looked_before_the_marks_were_swept_reads_all_anew,
 );
 
-const URL: &str = "Location/$vacancies";
+pub const URL: &str = "Location/$vacancies";
 const FUNCTIONS: [&str; 3] = ["acute", "comprehensive", "chronic"];
 const FEES: [&str; 2] = ["acute-general", "long-term-care"];
 const SEXES: [&str; 3] = ["male", "female", "any"];
@@ -261,7 +259,7 @@ fn query(pairs: &[(&str, String)]) -> String {
     format!("{URL}?{}", pairs.join("&"))
 }
 
-fn matches(bundle: &Value) -> Vec<&Value> {
+pub fn matches(bundle: &Value) -> Vec<&Value> {
     let entries = bundle["entry"].as_array().into_iter().flatten();
     entries.filter(|entry| entry["search"]["mode"] == "match").collect()
 }
@@ -271,7 +269,7 @@ fn ids(bundle: &Value) -> Vec<String> {
 }
 
 /// A part of the extension `vacancy-match`.
-fn part(entry: &Value, name: &str) -> Value {
+pub fn part(entry: &Value, name: &str) -> Value {
     let extensions = entry["search"]["extension"].as_array().unwrap();
     let why = extensions.iter().find(|extension| extension["url"].as_str().unwrap().ends_with("/vacancy-match"));
     let parts = why.unwrap()["extension"].as_array().unwrap();
@@ -487,30 +485,4 @@ async fn a_question_that_cannot_be_read_is_refused(app: &TestApp) {
         app.get(&format!("{URL}?{bad}")).await.expect_refusal(400);
     }
     assert_eq!(app.request("PUT", URL).json(&json!({})).send().await.status, 405);
-}
-
-async fn whoever_looked_before_the_marks_were_swept_reads_all_anew(app: &TestApp) {
-    build(app, &["U", "U", "O"]).await;
-    let free = async || {
-        let bundle = app.get(URL).await.expect(200);
-        matches(&bundle).iter().map(|entry| part(entry, "available").as_i64().unwrap()).collect::<Vec<_>>()
-    };
-    assert_eq!(free().await, [2]);
-    let other = TestApp::on(&app.database_url, WriterSettings::default()).await;
-    other.put("Location/b2", &bed("b2", "w", "U", None)).await.expect(200);
-    other.put("Location/v", &ward("v", "f")).await.expect(201);
-    for number in 0..3 {
-        other.put(&format!("Location/c{number}"), &bed(&format!("c{number}"), "v", "U", None)).await.expect(201);
-    }
-    sweep_marks(&app.gateway.database, 0).await.unwrap();
-    let mut found = free().await;
-    found.sort_unstable();
-    assert_eq!(found, [3, 3], "the other gateway's beds, though their marks are gone");
-    for id in ["c0", "c1", "c2", "v"] {
-        other.delete(&format!("Location/{id}")).await.expect(204);
-    }
-    sweep_marks(&app.gateway.database, 0).await.unwrap();
-    assert_eq!(free().await, [3], "and the ward that is gone");
-    other.put("Location/b2", &bed("b2", "w", "O", None)).await.expect(200);
-    assert_eq!(free().await, [2], "marks go on");
 }

@@ -8,15 +8,12 @@ use crate::http::answer::Answer;
 use crate::http::ask::Media;
 use crate::intake::csv::{self, Charset, Kind, Options};
 
-use super::{Call, Inputs};
+use super::{CSV, Call, Inputs};
 
 pub const INPUTS: &[&str] = &["dry-run", "encoding"];
 
 /// By GET, and so an operation of its own: one that writes is not called by GET (R4 `operations.html#executing-synchronous`).
 pub const TEMPLATE: &str = "import-beds-template";
-
-/// With its charset, for programs that do not look at the byte order mark.
-const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// 200 with one issue for each bad row, once the file could be read.
 pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {

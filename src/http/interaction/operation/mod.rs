@@ -71,6 +71,9 @@ pub enum On {
     EveryType,
 }
 
+/// A table's media type, with its charset for programs that do not look at the byte order mark.
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+
 const NOT_THERE: &[Verb] = &[];
 const GET: &[Verb] = &[Verb::Get];
 const POST: &[Verb] = &[Verb::Post];

@@ -21,6 +21,20 @@ pub fn codes(app: &App, name: &str, value: &str, system: &str) -> Result<Vec<Str
     value.split(',').map(code).collect()
 }
 
+/// 400 where a name stands twice that may not.
+pub fn refuse_repeated(pairs: &[(String, String)], may_repeat: &[&str]) -> Result<()> {
+    let again = |(at, (name, _)): &(usize, &(String, String))| {
+        !may_repeat.contains(&name.as_str()) && pairs[..*at].iter().any(|(earlier, _)| earlier == name)
+    };
+    match pairs.iter().enumerate().find(again) {
+        None => Ok(()),
+        Some((_, (name, _))) => {
+            let ja = "このパラメータは一度だけです。";
+            Err(Error::bad_parameter(name, ja, "The parameter may stand once only."))
+        }
+    }
+}
+
 pub fn whole(name: &str, value: &str) -> Result<i64> {
     let found = value.parse().ok().filter(|number: &i64| *number >= 0);
     found.ok_or_else(|| Error::bad_parameter(name, "0 以上の整数です。", "It is a whole number from 0."))

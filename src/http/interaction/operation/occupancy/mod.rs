@@ -5,7 +5,7 @@ mod reading;
 mod report;
 mod table;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exchange::OccupancyBy;
 use crate::fhir::instant::Instant;
 use crate::http::App;
@@ -14,14 +14,11 @@ use crate::http::bundle_text::{BundleText, quoted};
 use crate::http::paging::pretty;
 use crate::http::subset::shape;
 
-use super::Call;
+use super::{CSV, Call};
 use reading::Wish;
 
 pub const NAME: &str = "occupancy";
 pub const INPUTS: &[&str] = &["period", "interval", "by", "function", "_at"];
-
-/// A table for spreadsheets, with its charset for programs that do not look at the byte order mark.
-pub const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
     let pairs = call.inputs(app)?.pairs()?;
@@ -50,7 +47,11 @@ pub async fn answer(app: &App, call: &Call<'_>) -> Result<Answer> {
 /// The wards as they were, with the counts that were shown.
 async fn boards(app: &App, call: &Call<'_>, at: Instant) -> Result<Answer> {
     if call.ask.own_form {
-        return Err(reading::bad("_at", "_at の答えは CSV にはありません。", "What _at asks for is not told as CSV."));
+        return Err(Error::bad_parameter(
+            "_at",
+            "_at の答えは CSV にはありません。",
+            "What _at asks for is not told as CSV.",
+        ));
     }
     let place = call.instance()?;
     let versions = app.gateway.boards_at(&call.ask.caller, place.as_ref(), at).await?;

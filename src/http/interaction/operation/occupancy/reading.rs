@@ -6,14 +6,14 @@ use crate::fhir::instant::Instant;
 use crate::http::App;
 use crate::search::date_range;
 
-use super::super::values::{codes, duration};
+use super::super::values::{codes, duration, refuse_repeated};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// Days and clocks without a zone are Japan's, which has one and no summer time.
 const ZONE: &str = "+09:00";
-const ZONE_MILLIS: i64 = 9 * HOUR;
+pub const ZONE_MILLIS: i64 = 9 * HOUR;
 
 /// What is asked for.
 pub enum Wish {
@@ -30,10 +30,8 @@ pub fn read(app: &App, pairs: &[(String, String)], now: Instant) -> Result<Wish>
         functions: Vec::new(),
         facility: None,
     };
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        if name != "function" && pairs[..at].iter().any(|(earlier, _)| earlier == name) {
-            return Err(bad(name, "このパラメータは一度だけです。", "The parameter may stand once only."));
-        }
+    refuse_repeated(pairs, &["function"])?;
+    for (name, value) in pairs {
         match name.as_str() {
             "period" => (query.from, query.until) = period(value, now)?,
             "interval" => query.interval = duration(name, value)?,
@@ -41,7 +39,7 @@ pub fn read(app: &App, pairs: &[(String, String)], now: Instant) -> Result<Wish>
             "function" => query.functions.extend(codes(app, name, value, "bed-function")?),
             _ if pairs.len() > 1 => {
                 let (ja, en) = ("_at はほかのパラメータと一緒に使えません。", "_at stands alone.");
-                return Err(bad(name, ja, en));
+                return Err(Error::bad_parameter(name, ja, en));
             }
             _ => return moment(value, now).map(Wish::BoardsAt),
         }
@@ -50,7 +48,11 @@ pub fn read(app: &App, pairs: &[(String, String)], now: Instant) -> Result<Wish>
         query.interval = if query.until - query.from > 2 * DAY { DAY } else { HOUR };
     }
     if query.interval < MINUTE {
-        return Err(bad("interval", "間隔は 1 分以上にしてください。", "An interval is a minute at least."));
+        return Err(Error::bad_parameter(
+            "interval",
+            "間隔は 1 分以上にしてください。",
+            "An interval is a minute at least.",
+        ));
     }
     Ok(Wish::Means(query))
 }
@@ -71,13 +73,13 @@ fn period(value: &str, now: Instant) -> Result<(i64, i64)> {
             "期間は過去に始まり、始まりより後に終わらなければなりません。",
             "A period begins in the past and ends after its beginning.",
         );
-        return Err(bad("period", ja, en));
+        return Err(Error::bad_parameter("period", ja, en));
     }
     Ok((from, until))
 }
 
 fn unreadable() -> Error {
-    bad(
+    Error::bad_parameter(
         "period",
         "期間は「開始/終了」の形で、日付か日時にしてください。例: 2026-11-01/2026-11-28",
         "A period is start/end, each a date or moment. Example: 2026-11-01/2026-11-28",
@@ -90,11 +92,9 @@ fn covered(text: &str) -> Option<(i64, i64)> {
         let (from, until) = date_range(text)?;
         return Some((from.0 - ZONE_MILLIS, until.0 - ZONE_MILLIS));
     };
-    let has_zone = clock.contains(['Z', '+', '-']);
     // An unescaped `+` arrives as a space.
-    let text = if has_zone { text.to_owned() } else { text.replace(' ', "+") };
-    let has_zone = has_zone || text.contains('+');
-    let (from, until) = date_range(&if has_zone { text } else { format!("{text}{ZONE}") })?;
+    let zone = if clock.contains(['Z', '+', '-', ' ']) { "" } else { ZONE };
+    let (from, until) = date_range(&format!("{}{zone}", text.replace(' ', "+")))?;
     Some((from.0, until.0))
 }
 
@@ -102,10 +102,10 @@ fn moment(value: &str, now: Instant) -> Result<Instant> {
     let moment = covered(value).filter(|_| value.contains('T'));
     let (at, _) = moment.ok_or_else(|| {
         let ja = "_at は日時にしてください。例: 2026-11-28T02:10:00+09:00";
-        bad("_at", ja, "_at is a moment. Example: 2026-11-28T02:10:00+09:00")
+        Error::bad_parameter("_at", ja, "_at is a moment. Example: 2026-11-28T02:10:00+09:00")
     })?;
     if at > now.0 {
-        return Err(bad("_at", "_at は過去の日時です。", "_at is a moment of the past."));
+        return Err(Error::bad_parameter("_at", "_at は過去の日時です。", "_at is a moment of the past."));
     }
     Ok(Instant(at))
 }
@@ -117,13 +117,9 @@ fn by(value: &str) -> Result<OccupancyBy> {
         "ward" => OccupancyBy::Ward,
         _ => {
             let ja = "by は function, facility, ward のどれかです。";
-            return Err(bad("by", ja, "It is one of function, facility and ward."));
+            return Err(Error::bad_parameter("by", ja, "It is one of function, facility and ward."));
         }
     })
-}
-
-pub fn bad(name: &str, ja: impl Into<String>, en: impl Into<String>) -> Error {
-    Error::bad_parameter(name, ja, en)
 }
 
 #[cfg(test)]

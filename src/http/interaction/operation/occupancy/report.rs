@@ -61,7 +61,9 @@ pub fn of_interval(interval: &OccupancyInterval, labels: &Labels<'_>) -> String 
     // The period of R4 holds its end: the interval's last millisecond.
     let period = Json::from([("start", moment(interval.from)), ("end", moment(interval.until - 1))]);
     let figures = FIGURES.into_iter().chain([RATE, KNOWN]);
-    let groups: Vec<Json> = figures.map(|figure| group(figure, interval, labels)).collect();
+    let named: Vec<Named<'_>> =
+        interval.groups.iter().map(|(group, means)| (labels.value(group.as_deref()), means)).collect();
+    let groups: Vec<Json> = figures.map(|figure| group(figure, &interval.all, &named, labels.by)).collect();
     to_compact(&Json::from([
         ("resourceType", "MeasureReport".into()),
         ("status", "complete".into()),
@@ -73,19 +75,22 @@ pub fn of_interval(interval: &OccupancyInterval, labels: &Labels<'_>) -> String 
     ]))
 }
 
-fn group(figure: &str, interval: &OccupancyInterval, labels: &Labels<'_>) -> Json {
+/// What a stratum is called, and its means.
+type Named<'a> = (Json, &'a OccupancyMeans);
+
+fn group(figure: &str, all: &OccupancyMeans, named: &[Named<'_>], by: OccupancyBy) -> Json {
     let system = format!("{CANONICAL}/CodeSystem/occupancy-figure");
     let coding = Json::from([("system", system.into()), ("code", figure.into())]);
     let mut members = vec![("code", Json::from([("coding", vec![coding].into())]))];
-    members.extend(score(figure, &interval.all).map(|score| ("measureScore", score)));
-    let strata = interval.groups.iter().map(|(group, means)| {
-        let mut members = vec![("value", labels.value(group.as_deref()))];
+    members.extend(score(figure, all).map(|score| ("measureScore", score)));
+    let stratum = |(value, means): &Named<'_>| {
+        let mut members = vec![("value", value.clone())];
         members.extend(score(figure, means).map(|score| ("measureScore", score)));
         object(members)
-    });
-    let strata: Vec<Json> = strata.collect();
+    };
+    let strata: Vec<Json> = named.iter().map(stratum).collect();
     if !strata.is_empty() {
-        let code = Json::from([("text", code_of(labels.by).into())]);
+        let code = Json::from([("text", code_of(by).into())]);
         let stratifier = Json::from([("code", vec![code].into()), ("stratum", strata.into())]);
         members.push(("stratifier", vec![stratifier].into()));
     }

@@ -7,29 +7,31 @@ use crate::exchange::{OccupancyInterval, OccupancyMeans};
 use crate::fhir::outcome::Language;
 
 use super::code_of;
+use super::reading::ZONE_MILLIS;
 use super::report::{Labels, decimal};
 
-const EN: [&str; 9] = [
-    "wards",
-    "staffed",
-    "occupied",
-    "reserved",
-    "blocked",
-    "available",
-    "occupancy_rate_percent",
-    "known_percent",
-    "name",
+/// Columns before and behind that by which wards are put together.
+const WHEN: [[&str; 2]; 2] = [["開始", "終了"], ["start", "end"]];
+const WHAT: [[&str; 9]; 2] = [
+    ["名称", "病棟数", "稼働病床", "使用中", "予約", "使用不可", "空床", "病床利用率(%)", "把握率(%)"],
+    [
+        "name",
+        "wards",
+        "staffed",
+        "occupied",
+        "reserved",
+        "blocked",
+        "available",
+        "occupancy_rate_percent",
+        "known_percent",
+    ],
 ];
-const JA: [&str; 9] =
-    ["病棟数", "稼働病床", "使用中", "予約", "使用不可", "空床", "病床利用率(%)", "把握率(%)", "名称"];
-const JAPAN_SECONDS: i32 = 9 * 3_600;
 
 /// The whole table, with a byte order mark, without which spreadsheets take it for Shift_JIS.
 pub fn csv(intervals: &[OccupancyInterval], labels: &Labels<'_>) -> Result<String> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![0xEF, 0xBB, 0xBF]);
-    let ja = labels.ask.language == Language::Ja;
-    let (start, end, columns) = if ja { ("開始", "終了", JA) } else { ("start", "end", EN) };
-    let head = [start, end, code_of(labels.by), columns[8]].into_iter().chain(columns[..8].iter().copied());
+    let language = usize::from(labels.ask.language == Language::En);
+    let head = WHEN[language].into_iter().chain([code_of(labels.by)]).chain(WHAT[language]);
     let failed = |error: csv::Error| Error::internal("a CSV row", &error);
     writer.write_record(head).map_err(failed)?;
     for interval in intervals {
@@ -53,6 +55,7 @@ fn numbers(means: &OccupancyMeans) -> impl Iterator<Item = String> {
 }
 
 fn moment(millis: i64) -> String {
-    let japan = FixedOffset::east_opt(JAPAN_SECONDS).and_then(|zone| zone.timestamp_millis_opt(millis).single());
+    let seconds = i32::try_from(ZONE_MILLIS / 1_000).ok();
+    let japan = seconds.and_then(FixedOffset::east_opt).and_then(|zone| zone.timestamp_millis_opt(millis).single());
     japan.map(|moment| moment.to_rfc3339_opts(SecondsFormat::Secs, false)).unwrap_or_default()
 }

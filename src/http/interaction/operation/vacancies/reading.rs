@@ -6,16 +6,13 @@ use crate::http::App;
 use crate::search::circle;
 use crate::store::{TokenPattern, system_id};
 
-use super::super::values::{codes, duration, whole};
+use super::super::values::{codes, duration, refuse_repeated, whole};
 
 /// What is asked for, and of which specialties a service must be.
 pub fn read(app: &App, pairs: &[(String, String)]) -> Result<(VacancyQuery, Vec<TokenPattern>)> {
     let (mut query, mut specialties) = (VacancyQuery { minimum: 1, ..VacancyQuery::default() }, Vec::new());
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        let repeats = matches!(name.as_str(), "area" | "function" | "fee" | "specialty" | "capability");
-        if !repeats && pairs[..at].iter().any(|(earlier, _)| earlier == name) {
-            return Err(bad(name, "このパラメータは一度だけです。", "The parameter may stand once only."));
-        }
+    refuse_repeated(pairs, &["area", "function", "fee", "specialty", "capability"])?;
+    for (name, value) in pairs {
         let codes = |system: &str| codes(app, name, value, system);
         match name.as_str() {
             "area" => query.areas.extend(value.split(',').map(str::to_owned)),
@@ -34,7 +31,7 @@ pub fn read(app: &App, pairs: &[(String, String)]) -> Result<(VacancyQuery, Vec<
     }
     if query.sort == VacancySort::Distance && query.near.is_none() {
         let (ja, en) = ("距離順には near が必要です。", "To sort by distance, say near what.");
-        return Err(bad("sort", ja, en));
+        return Err(Error::bad_parameter("sort", ja, en));
     }
     Ok((query, specialties))
 }
@@ -47,7 +44,7 @@ fn token(text: &str) -> TokenPattern {
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool> {
-    value.parse().map_err(|_| bad(name, "true か false です。", "It is true or false."))
+    value.parse().map_err(|_| Error::bad_parameter(name, "true か false です。", "It is true or false."))
 }
 
 fn sort(value: &str) -> Result<VacancySort> {
@@ -57,11 +54,7 @@ fn sort(value: &str) -> Result<VacancySort> {
         "freshness" => VacancySort::Freshness,
         _ => {
             let ja = "suitability, distance, freshness のどれかです。";
-            return Err(bad("sort", ja, "It is one of suitability, distance and freshness."));
+            return Err(Error::bad_parameter("sort", ja, "It is one of suitability, distance and freshness."));
         }
     })
-}
-
-fn bad(name: &str, ja: impl Into<String>, en: impl Into<String>) -> Error {
-    Error::bad_parameter(name, ja, en)
 }
